@@ -1,0 +1,1 @@
+//! One article record: what a source yields and an issue shows.

@@ -1,0 +1,1 @@
+//! What came back: failure, delay, complaint, auto-reply, or unclear.

@@ -1,0 +1,1 @@
+//! rundbrief.toml, environment, systemd credentials.

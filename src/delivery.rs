@@ -1,0 +1,1 @@
+//! One issue to one subscriber: the ledger and those who write it.

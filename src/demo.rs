@@ -1,0 +1,1 @@
+//! All of it on loopback with sample data.

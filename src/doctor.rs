@@ -1,0 +1,1 @@
+//! What DNS, TLS, relay, clock and disk look like from here.

@@ -1,0 +1,1 @@
+//! One edition of a newsletter: a state machine.

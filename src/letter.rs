@@ -1,0 +1,1 @@
+//! An issue rendered and frozen: MIME parts with slots, spliced per reader.

@@ -1,0 +1,3 @@
+//! The rundbrief binary: parse, open, dispatch.
+
+fn main() {}

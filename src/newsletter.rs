@@ -1,0 +1,1 @@
+//! A publication: title, sender, language, zone, brand, imprint, schedule, rules.

@@ -1,0 +1,1 @@
+//! Pure: cron expression and time zone to the next moments.

@@ -1,0 +1,1 @@
+//! The SMTP session as client, and as the server that receives bounces.

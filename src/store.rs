@@ -1,0 +1,1 @@
+//! One pool, one transaction type, two databases.

@@ -1,0 +1,1 @@
+//! SQL for the list; its rules live in the crate rundbrief-subscribers.

@@ -1,0 +1,1 @@
+//! The web: public pages, editors' pages, machines.

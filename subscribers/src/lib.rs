@@ -1,0 +1,1 @@
+//! The rules of the list, pure: time and keys are arguments.

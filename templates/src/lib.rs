@@ -1,0 +1,1 @@
+//! Every mail as a pure function from plain structs.
