@@ -177,10 +177,7 @@ impl Moment {
             Self::Local(local) => local,
             Self::Instant(instant) => return Some(instant),
         };
-        zone.to_ambiguous_zoned(local)
-            .compatible()
-            .ok()
-            .map(|zoned| zoned.timestamp())
+        zone.to_ambiguous_zoned(local).compatible().ok().map(|zoned| zoned.timestamp())
     }
 }
 
@@ -196,9 +193,7 @@ impl FromStr for Moment {
         if has_time && let Ok(local) = text.parse() {
             return Ok(Self::Local(local));
         }
-        text.parse()
-            .map(Self::Day)
-            .map_err(|_| NoMoment(text.to_owned()))
+        text.parse().map(Self::Day).map_err(|_| NoMoment(text.to_owned()))
     }
 }
 
@@ -321,20 +316,13 @@ mod tests {
 
     #[test]
     fn an_address_that_runs_a_script_is_none() {
-        for bad in [
-            "javascript:alert(1)",
-            "/relative",
-            "data:text/html,x",
-            "ftp://example.org",
-            "",
-        ] {
+        for bad in ["javascript:alert(1)", "/relative", "data:text/html,x", "ftp://example.org", ""]
+        {
             assert!(WebAddress::parse(bad).is_err(), "{bad}");
         }
         assert!(serde_json::from_str::<WebAddress>(r#""javascript:1""#).is_err());
         assert_eq!(
-            WebAddress::parse(" HTTPS://Example.ORG/ä ")
-                .unwrap()
-                .as_str(),
+            WebAddress::parse(" HTTPS://Example.ORG/ä ").unwrap().as_str(),
             "https://example.org/%C3%A4"
         );
     }

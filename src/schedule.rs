@@ -111,11 +111,7 @@ impl Schedule {
         if cron.after(&start).next().is_none() {
             return Err(Error::Never(trimmed.to_owned()));
         }
-        Ok(Schedule {
-            cron,
-            zone,
-            both_days: day != "*" && weekdays != "*",
-        })
+        Ok(Schedule { cron, zone, both_days: day != "*" && weekdays != "*" })
     }
 
     /// True when day of the month and weekday are both given: worth a word to
@@ -177,18 +173,12 @@ fn utc(local: civil::DateTime) -> Option<Timestamp> {
 }
 
 fn refused(i: usize, value: &str) -> Error {
-    Error::Field {
-        field: FIELDS[i].0,
-        value: value.to_owned(),
-        allowed: FIELDS[i].1,
-    }
+    Error::Field { field: FIELDS[i].0, value: value.to_owned(), allowed: FIELDS[i].1 }
 }
 
 /// Asks `cron` about one field alone, so that the message can name it.
 fn check(i: usize, value: &str) -> Result<(), Error> {
-    let plain = value
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"*,-/".contains(&b));
+    let plain = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"*,-/".contains(&b));
     let mut fields = ["0", "*", "*", "*", "*", "*"];
     fields[i + 1] = value;
     if plain && cron::Schedule::from_str(&fields.join(" ")).is_ok() {
@@ -222,11 +212,8 @@ fn weekdays(field: &str) -> Option<String> {
     if chosen.iter().all(|&day| day) {
         return Some("*".to_owned());
     }
-    let names: Vec<&str> = WEEKDAYS
-        .iter()
-        .zip(chosen)
-        .filter_map(|(name, chosen)| chosen.then_some(*name))
-        .collect();
+    let names: Vec<&str> =
+        WEEKDAYS.iter().zip(chosen).filter_map(|(name, chosen)| chosen.then_some(*name)).collect();
     Some(names.join(","))
 }
 
@@ -234,18 +221,9 @@ fn weekday(text: &str) -> Option<usize> {
     if let Ok(number) = text.parse::<usize>() {
         return (number <= 7).then_some(number);
     }
-    let full = [
-        "sunday",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-    ];
+    let full = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
     let text = text.to_ascii_lowercase();
-    full.iter()
-        .position(|name| *name == text || name[..3] == *text)
+    full.iter().position(|name| *name == text || name[..3] == *text)
 }
 
 #[cfg(test)]

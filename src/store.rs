@@ -37,10 +37,7 @@ pub struct Store {
 
 #[derive(Clone, Debug)]
 enum Inner {
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-    },
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres(PgPool),
 }
 

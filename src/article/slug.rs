@@ -83,10 +83,7 @@ mod tests {
 
     #[test]
     fn umlauts_are_spelled_as_germans_do() {
-        assert_eq!(
-            Slug::of("Größe & Straßenfest, 2026!").as_str(),
-            "groesse-strassenfest-2026"
-        );
+        assert_eq!(Slug::of("Größe & Straßenfest, 2026!").as_str(), "groesse-strassenfest-2026");
         assert_eq!(Slug::of("Café Łódź").as_str(), "cafe-lodz");
     }
 

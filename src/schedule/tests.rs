@@ -24,10 +24,7 @@ fn fires(expression: &str, name: &str, after: &str, n: usize) -> Vec<String> {
 fn thursdays_at_seven_stay_at_seven_over_the_change_of_clocks() {
     assert_eq!(
         fires("0 7 * * Thu", "Europe/Berlin", "2026-10-20T12:00:00Z", 2),
-        [
-            "2026-10-22T07:00:00+02:00[Europe/Berlin]",
-            "2026-10-29T07:00:00+01:00[Europe/Berlin]"
-        ]
+        ["2026-10-22T07:00:00+02:00[Europe/Berlin]", "2026-10-29T07:00:00+01:00[Europe/Berlin]"]
     );
 }
 
@@ -35,18 +32,12 @@ fn thursdays_at_seven_stay_at_seven_over_the_change_of_clocks() {
 fn a_time_in_the_gap_fires_at_the_first_moment_after_it() {
     assert_eq!(
         fires("30 2 * * Sun", "Europe/Berlin", "2026-03-23T00:00:00Z", 2),
-        [
-            "2026-03-29T03:00:00+02:00[Europe/Berlin]",
-            "2026-04-05T02:30:00+02:00[Europe/Berlin]"
-        ]
+        ["2026-03-29T03:00:00+02:00[Europe/Berlin]", "2026-04-05T02:30:00+02:00[Europe/Berlin]"]
     );
     // Cairo's gap is at midnight: a daily run at 0:00 does not lose the day.
     assert_eq!(
         fires("0 0 * * *", "Africa/Cairo", "2026-04-23T12:00:00Z", 2),
-        [
-            "2026-04-24T01:00:00+03:00[Africa/Cairo]",
-            "2026-04-25T00:00:00+03:00[Africa/Cairo]"
-        ]
+        ["2026-04-24T01:00:00+03:00[Africa/Cairo]", "2026-04-25T00:00:00+03:00[Africa/Cairo]"]
     );
 }
 
@@ -54,10 +45,7 @@ fn a_time_in_the_gap_fires_at_the_first_moment_after_it() {
 fn several_times_in_one_gap_fire_once() {
     assert_eq!(
         fires("*/20 2 * * *", "Europe/Berlin", "2026-03-29T00:00:00Z", 2),
-        [
-            "2026-03-29T03:00:00+02:00[Europe/Berlin]",
-            "2026-03-30T02:00:00+02:00[Europe/Berlin]"
-        ]
+        ["2026-03-29T03:00:00+02:00[Europe/Berlin]", "2026-03-30T02:00:00+02:00[Europe/Berlin]"]
     );
 }
 
@@ -109,20 +97,14 @@ fn both_days_must_match() {
     assert!(!schedule("0 9 * * Tue", "Europe/Berlin").asks_for_both_days());
     assert_eq!(
         fires("0 9 1-7 * Tue", "Europe/Berlin", "2026-11-23T00:00:00Z", 2),
-        [
-            "2026-12-01T09:00:00+01:00[Europe/Berlin]",
-            "2027-01-05T09:00:00+01:00[Europe/Berlin]"
-        ]
+        ["2026-12-01T09:00:00+01:00[Europe/Berlin]", "2027-01-05T09:00:00+01:00[Europe/Berlin]"]
     );
 }
 
 #[test]
 fn what_is_wrong_is_named() {
-    let refusal = |expression: &str| {
-        Schedule::parse(expression, TimeZone::UTC)
-            .unwrap_err()
-            .to_string()
-    };
+    let refusal =
+        |expression: &str| Schedule::parse(expression, TimeZone::UTC).unwrap_err().to_string();
     assert_eq!(
         refusal("0 25 * * *"),
         "hour \"25\" cannot be read; allowed: 0-23, lists, ranges, steps and *"
@@ -132,10 +114,7 @@ fn what_is_wrong_is_named() {
     assert!(refusal("0 0 7 * * Thu").contains("has 6 fields; a schedule has five"));
     assert!(refusal("@reboot").contains("has 1 fields"));
     assert!(refusal("").contains("has 0 fields"));
-    assert_eq!(
-        refusal("0 7 31 2 *"),
-        "\"0 7 31 2 *\" never fires: no day matches"
-    );
+    assert_eq!(refusal("0 7 31 2 *"), "\"0 7 31 2 *\" never fires: no day matches");
     assert_eq!(
         zone("Europe/Stuttgart").unwrap_err().to_string(),
         "time zone \"Europe/Stuttgart\" is unknown; use an IANA name such as \"Europe/Berlin\" (the system's tzdata is read)"
@@ -148,10 +127,7 @@ fn what_was_missed_is_known_by_its_latest_moment() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let missed = daily.latest(at("2026-11-01T12:00:00Z"), at("2026-11-04T12:00:00Z"));
     assert_eq!(missed.unwrap().local.to_string(), "2026-11-04T00:00:00");
-    assert_eq!(
-        daily.latest(at("2026-11-04T12:00:00Z"), at("2026-11-04T13:00:00Z")),
-        None
-    );
+    assert_eq!(daily.latest(at("2026-11-04T12:00:00Z"), at("2026-11-04T13:00:00Z")), None);
 }
 
 fn expressions() -> impl Strategy<Value = String> {

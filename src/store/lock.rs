@@ -22,7 +22,9 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process delivers from it.
-    #[error("{path}: another rundbrief (process {holder}) works in this directory. Stop it first, or name another directory in rundbrief.toml")]
+    #[error(
+        "{path}: another rundbrief (process {holder}) works in this directory. Stop it first, or name another directory in rundbrief.toml"
+    )]
     Held {
         /// The lock's file.
         path: PathBuf,

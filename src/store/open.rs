@@ -156,11 +156,9 @@ async fn sqlite(path: &Path) -> sqlx::Result<Store> {
 }
 
 async fn postgres(address: &str) -> sqlx::Result<Store> {
-    let options =
-        PgConnectOptions::from_str(address)?.application_name("rundbrief").options([
-            ("synchronous_commit", "on"),
-            ("idle_in_transaction_session_timeout", "60000"),
-        ]);
+    let options = PgConnectOptions::from_str(address)?
+        .application_name("rundbrief")
+        .options([("synchronous_commit", "on"), ("idle_in_transaction_session_timeout", "60000")]);
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE)
