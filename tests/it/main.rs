@@ -1,3 +1,6 @@
 //! One binary for all tests that need more than a function.
 
-fn main() {}
+mod app;
+mod house;
+mod postgres;
+mod tidy;

@@ -1,0 +1,85 @@
+//! What a test gets: an application with a fresh, migrated database.
+//!
+//! ```ignore
+//! crate::app::on_both![a_reader_leaves_and_is_gone];
+//!
+//! async fn a_reader_leaves_and_is_gone(app: App) { … }
+//! ```
+//! runs the body on SQLite and on PostgreSQL, as `sqlite::…` and `postgres::…`.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::postgres::Database;
+
+/// One test's application. Everything it made is gone when the test ends.
+pub struct App {
+    /// The address of the database, as it stands in rundbrief.toml.
+    pub database: String,
+    directory: TempDir,
+}
+
+impl App {
+    /// The test's own directory; it is also the data directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// Runs a body on SQLite.
+pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App) -> F) {
+    runtime().block_on(async {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = format!("sqlite:{}", directory.path().join("rundbrief.db").display());
+        body(App {
+            database,
+            directory,
+        })
+        .await;
+    });
+}
+
+/// Runs a body on PostgreSQL, and removes the database however the body ended.
+pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App) -> F) {
+    runtime().block_on(async {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = Database::create().await;
+        let app = App {
+            database: database.url.clone(),
+            directory,
+        };
+        let ended = tokio::spawn(body(app)).await;
+        database.remove().await;
+        if let Err(error) = ended {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// Makes one test per database out of each named `async fn(App)` of this file.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                crate::app::on_sqlite(super::$name);
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                crate::app::on_postgres(super::$name);
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
