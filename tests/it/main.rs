@@ -1,5 +1,7 @@
 //! One binary for all tests that need more than a function.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod app;
 mod house;
 mod postgres;
