@@ -32,11 +32,7 @@ pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App)
     runtime().block_on(async {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = format!("sqlite:{}", directory.path().join("rundbrief.db").display());
-        body(App {
-            database,
-            directory,
-        })
-        .await;
+        body(App { database, directory }).await;
     });
 }
 
@@ -45,10 +41,7 @@ pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(Ap
     runtime().block_on(async {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = Database::create().await;
-        let app = App {
-            database: database.url.clone(),
-            directory,
-        };
+        let app = App { database: database.url.clone(), directory };
         let ended = tokio::spawn(body(app)).await;
         database.remove().await;
         if let Err(error) = ended {

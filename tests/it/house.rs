@@ -12,18 +12,12 @@ async fn a_test_meets_an_empty_database(app: App) {
     assert!(app.directory().is_dir());
     if app.database.starts_with("postgres:") {
         let mut c = PgConnection::connect(&app.database).await.unwrap();
-        sqlx::query("create table trace (n bigint)")
-            .execute(&mut c)
-            .await
-            .unwrap();
+        sqlx::query("create table trace (n bigint)").execute(&mut c).await.unwrap();
     } else {
         let options = sqlx::sqlite::SqliteConnectOptions::from_str(&app.database);
         let mut c = SqliteConnection::connect_with(&options.unwrap().create_if_missing(true))
             .await
             .unwrap();
-        sqlx::query("create table trace (n bigint)")
-            .execute(&mut c)
-            .await
-            .unwrap();
+        sqlx::query("create table trace (n bigint)").execute(&mut c).await.unwrap();
     }
 }

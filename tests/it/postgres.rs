@@ -35,32 +35,21 @@ impl Database {
         let template = template(&mut admin).await;
         let name = unique_name();
         admin
-            .execute(AssertSqlSafe(format!(
-                "create database {name} template {template}"
-            )))
+            .execute(AssertSqlSafe(format!("create database {name} template {template}")))
             .await
             .expect("the test server creates databases");
-        Database {
-            url: url_of(&name),
-            name,
-        }
+        Database { url: url_of(&name), name }
     }
 
     /// Removes it, whoever is still connected.
     pub async fn remove(self) {
         let text = format!("drop database if exists {} with (force)", self.name);
-        admin()
-            .await
-            .execute(AssertSqlSafe(text))
-            .await
-            .expect("the test's database can go");
+        admin().await.execute(AssertSqlSafe(text)).await.expect("the test's database can go");
     }
 }
 
 async fn admin() -> PgConnection {
-    PgConnection::connect(server())
-        .await
-        .expect("the test server answers")
+    PgConnection::connect(server()).await.expect("the test server answers")
 }
 
 /// Only letters, digits and underscores: it stands in SQL unquoted.
@@ -111,9 +100,7 @@ fn shared_server() -> String {
         .expect("a lock file under target/tmp");
     // From here on the guard cannot take the server away.
     users.lock_shared().expect("a shared lock");
-    USING
-        .set(users)
-        .expect("set once, by the one initialiser of the address");
+    USING.set(users).expect("set once, by the one initialiser of the address");
 
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres");
     let log = lock.with_extension("log");
@@ -143,11 +130,7 @@ fn shared_server() -> String {
             asked = Some(Instant::now());
         }
         let said = || std::fs::read_to_string(&log).unwrap_or_default();
-        assert!(
-            started.elapsed() < START,
-            "PostgreSQL did not start: {}",
-            said()
-        );
+        assert!(started.elapsed() < START, "PostgreSQL did not start: {}", said());
         std::thread::sleep(Duration::from_millis(50));
     }
 }
