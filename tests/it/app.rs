@@ -9,18 +9,28 @@
 
 use std::path::Path;
 
+use rundbrief::store::Store;
+use rundbrief::store::open::Location;
 use tempfile::TempDir;
 
 use crate::postgres::Database;
 
 /// One test's application. Everything it made is gone when the test ends.
 pub struct App {
+    /// Its database: empty and migrated.
+    pub store: Store,
     /// The address of the database, as it stands in rundbrief.toml.
     pub database: String,
     directory: TempDir,
 }
 
 impl App {
+    async fn open(database: String, directory: TempDir) -> App {
+        let location = database.parse::<Location>().expect("an address of either kind");
+        let store = Store::open(&location).await.expect("the fresh database opens");
+        App { store, database, directory }
+    }
+
     /// The test's own directory; it is also the data directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -32,7 +42,7 @@ pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App)
     runtime().block_on(async {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = format!("sqlite:{}", directory.path().join("rundbrief.db").display());
-        body(App { database, directory }).await;
+        body(App::open(database, directory).await).await;
     });
 }
 
@@ -41,7 +51,7 @@ pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(Ap
     runtime().block_on(async {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = Database::create().await;
-        let app = App { database: database.url.clone(), directory };
+        let app = App::open(database.url.clone(), directory).await;
         let ended = tokio::spawn(body(app)).await;
         database.remove().await;
         if let Err(error) = ended {

@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
+use rundbrief::store::open::Location;
+use rundbrief::store::{Kind, Store, migration};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The variable that names a running server: a superuser's `postgres://` address.
@@ -65,16 +67,31 @@ fn url_of(name: &str) -> String {
     url.into()
 }
 
-/// The name of the migrated template, made by whoever comes first.
+/// The name of the migrated template, made by whoever comes first; one per
+/// wording of the schema, since a shared server outlives a change of it.
 async fn template(admin: &mut PgConnection) -> String {
-    let name = "template1".to_owned();
+    let mut schema = DefaultHasher::new();
+    migration::migrator(Kind::Postgres).iter().for_each(|step| step.checksum.hash(&mut schema));
+    let name = format!("rundbrief_{:016x}", schema.finish());
+    let exists = |text| sqlx::query_scalar::<_, bool>(text).bind(name.clone());
+    let known = "select datistemplate from pg_database where datname = $1 and datistemplate";
+    if exists(known).fetch_optional(&mut *admin).await.expect("a look").is_some() {
+        return name;
+    }
     let lock = sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK);
     lock.execute(&mut *admin).await.expect("an advisory lock");
-    sqlx::query("select pg_advisory_unlock($1)")
-        .bind(TEMPLATE_LOCK)
-        .execute(&mut *admin)
-        .await
-        .expect("an advisory unlock");
+    if exists(known).fetch_optional(&mut *admin).await.expect("a look").is_none() {
+        for text in ["drop database if exists", "create database"] {
+            let text = AssertSqlSafe(format!("{text} {name}"));
+            admin.execute(text).await.expect("the test server creates databases");
+        }
+        let location = Location::Postgres(url_of(&name));
+        Store::open(&location).await.expect("the schema migrates").close().await;
+        let done = AssertSqlSafe(format!("alter database {name} is_template true"));
+        admin.execute(done).await.expect("the template is marked when it is complete");
+    }
+    let unlock = sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK);
+    unlock.execute(&mut *admin).await.expect("an advisory unlock");
     name
 }
 
