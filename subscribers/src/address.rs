@@ -87,11 +87,7 @@ impl EmailAddress {
             return Err(Error::TooLong);
         }
         let normal = lower_case(&text);
-        Ok(Self {
-            at: local.len(),
-            text,
-            normal,
-        })
+        Ok(Self { at: local.len(), text, normal })
     }
 
     /// The address as it goes onto the envelope and into `To:`.
@@ -264,9 +260,7 @@ fn lower_case(text: &str) -> Option<String> {
         return differs.then(|| text.to_ascii_lowercase());
     }
     let lower = text.to_lowercase();
-    let lower = ComposingNormalizerBorrowed::new_nfc()
-        .normalize(&lower)
-        .into_owned();
+    let lower = ComposingNormalizerBorrowed::new_nfc().normalize(&lower).into_owned();
     (lower != text).then_some(lower)
 }
 

@@ -91,10 +91,7 @@ impl Standing {
     /// The standing after an event. The same standing again is no error: links
     /// are clicked twice.
     pub fn after(self, event: Event) -> Result<Self, Refused> {
-        let refused = Err(Refused {
-            standing: self,
-            event,
-        });
+        let refused = Err(Refused { standing: self, event });
         match (event, self) {
             (Event::Confirmed, Self::Complained) => refused,
             (

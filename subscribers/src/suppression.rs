@@ -73,13 +73,8 @@ pub enum Reason {
 }
 
 /// All reasons, in the order of their weight.
-pub const ALL: [Reason; 5] = [
-    Reason::Unreachable,
-    Reason::Left,
-    Reason::Erased,
-    Reason::Operator,
-    Reason::Complained,
-];
+pub const ALL: [Reason; 5] =
+    [Reason::Unreachable, Reason::Left, Reason::Erased, Reason::Operator, Reason::Complained];
 
 impl Reason {
     /// The word in the database, in JSON and in reports.

@@ -80,9 +80,7 @@ impl DeliveryToken {
 impl fmt::Display for DeliveryToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for group in self.0.chunks_exact(5) {
-            let mut bits = group
-                .iter()
-                .fold(0_u64, |bits, b| bits << 8 | u64::from(*b));
+            let mut bits = group.iter().fold(0_u64, |bits, b| bits << 8 | u64::from(*b));
             let mut out = [0; 8];
             for place in out.iter_mut().rev() {
                 *place = BASE32[(bits & 31) as usize];
@@ -205,22 +203,15 @@ mod tests {
         Master::new([seed; 32]).token()
     }
 
-    const READER: ReaderToken = ReaderToken {
-        kind: Kind::Unsubscribe,
-        issue: 12,
-        subscriber: 345,
-        newsletter: 6,
-    };
+    const READER: ReaderToken =
+        ReaderToken { kind: Kind::Unsubscribe, issue: 12, subscriber: 345, newsletter: 6 };
 
     /// Pins both forms: another result would break every link already sent.
     #[test]
     fn tokens_never_change() {
         let delivery = DeliveryToken::new(&key(7), 1, 2, 3);
         assert_eq!(delivery.to_string(), "aaaaaaaaaaaadm2xqnkncffpxgwjxi5b");
-        assert_eq!(
-            READER.seal(&key(7)),
-            "dQAAAAAAAAAMAAAAAAAAAVkAAAAAAAAABlKZB9FLf0cg315eS4IIjlU"
-        );
+        assert_eq!(READER.seal(&key(7)), "dQAAAAAAAAAMAAAAAAAAAVkAAAAAAAAABlKZB9FLf0cg315eS4IIjlU");
     }
 
     #[test]
@@ -235,10 +226,7 @@ mod tests {
     #[test]
     fn a_link_of_one_kind_does_not_open_another() {
         let text = READER.seal(&key(1));
-        assert_eq!(
-            ReaderToken::open(&key(1), Kind::Unsubscribe, &text),
-            Some(READER)
-        );
+        assert_eq!(ReaderToken::open(&key(1), Kind::Unsubscribe, &text), Some(READER));
         assert_eq!(ReaderToken::open(&key(1), Kind::Preferences, &text), None);
         assert_eq!(ReaderToken::open(&key(2), Kind::Unsubscribe, &text), None);
     }
