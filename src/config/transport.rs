@@ -1,0 +1,129 @@
+//! One relay: address, TLS, credentials, limits.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::secret::Secret;
+
+/// How a session is encrypted. There is no *skip verification* and no fallback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// STARTTLS, required (RFC 3207). The default.
+    Starttls,
+    /// TLS from the first byte (RFC 8314), usually port 465.
+    Implicit,
+    /// Plain text, for a relay on this machine.
+    None,
+}
+
+/// How to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// The older way, for servers that offer nothing else.
+    Login,
+    /// A bearer token in place of a password.
+    Xoauth2,
+}
+
+/// One relay.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Transport {
+    /// Host name or address.
+    pub host: String,
+    /// 587 for STARTTLS, 465 for implicit TLS, 25 for none, unless told.
+    pub port: u16,
+    /// How a session is encrypted.
+    pub tls: Tls,
+    /// User and where the password is.
+    pub login: Option<(String, Secret)>,
+    /// Mechanism to use; the best one offered when none is named.
+    pub mechanism: Option<Mechanism>,
+    /// Certificates (PEM) that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Sessions at a time.
+    pub connections: usize,
+    /// Mails before a session is closed and opened anew.
+    pub messages_per_connection: u32,
+    /// Mails a second at most over all sessions; none: as fast as the relay takes them.
+    pub messages_per_second: Option<f64>,
+    /// Mails a second at most to one receiving domain.
+    pub messages_per_second_and_domain: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    host: String,
+    port: Option<u16>,
+    tls: Option<Tls>,
+    user: Option<String>,
+    password: Option<Secret>,
+    mechanism: Option<Mechanism>,
+    ca_file: Option<PathBuf>,
+    connections: Option<usize>,
+    messages_per_connection: Option<u32>,
+    messages_per_second: Option<f64>,
+    messages_per_second_and_domain: Option<f64>,
+}
+
+/// Sessions at a time unless told; what most relays of hosters accept from one client.
+const CONNECTIONS: usize = 10;
+/// Receivers refuse more (RULES.md: Outlook.com).
+const MOST_CONNECTIONS: usize = 500;
+/// Mails before a session is opened anew unless told.
+const MESSAGES: u32 = 1000;
+
+impl TryFrom<Fields> for Transport {
+    type Error = String;
+
+    fn try_from(f: Fields) -> Result<Self, String> {
+        let tls = f.tls.unwrap_or(Tls::Starttls);
+        let login = match (f.user, f.password) {
+            (Some(user), Some(password)) => Some((user, password)),
+            (None, None) => None,
+            (Some(_), None) => return Err("user without password; add password = { credential = \"NAME\" }".into()),
+            (None, Some(_)) => return Err("password without user; add user = \"NAME\"".into()),
+        };
+        if login.is_some() && tls == Tls::None {
+            return Err("a password is never sent without TLS; set tls = \"starttls\" or \"implicit\"".into());
+        }
+        let connections = f.connections.unwrap_or(CONNECTIONS);
+        if !(1..=MOST_CONNECTIONS).contains(&connections) {
+            return Err(format!("connections = {connections}; allowed: 1 to {MOST_CONNECTIONS}"));
+        }
+        for (name, rate) in [
+            ("messages_per_second", f.messages_per_second),
+            ("messages_per_second_and_domain", f.messages_per_second_and_domain),
+        ] {
+            if rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+                return Err(format!("{name} is more than 0, or left out for no limit"));
+            }
+        }
+        let messages_per_connection = f.messages_per_connection.unwrap_or(MESSAGES);
+        if messages_per_connection == 0 {
+            return Err("messages_per_connection is at least 1".into());
+        }
+        Ok(Transport {
+            port: f.port.unwrap_or(match tls {
+                Tls::Starttls => 587,
+                Tls::Implicit => 465,
+                Tls::None => 25,
+            }),
+            host: f.host,
+            tls,
+            login,
+            mechanism: f.mechanism,
+            ca_file: f.ca_file,
+            connections,
+            messages_per_connection,
+            messages_per_second: f.messages_per_second,
+            messages_per_second_and_domain: f.messages_per_second_and_domain,
+        })
+    }
+}
