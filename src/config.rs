@@ -5,6 +5,7 @@
 //! the credential or file that holds them. Newsletters and sources are not
 //! here: they live in the database.
 
+pub mod key;
 pub mod layer;
 pub mod network;
 pub mod secret;

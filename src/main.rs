@@ -1,3 +1,13 @@
-//! The rundbrief binary: parse, open, dispatch.
+//! The rundbrief binary: parse, open, dispatch. All else is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(rundbrief::cli::main()),
+        Err(error) => {
+            eprintln!("rundbrief: the system gives no threads: {error}");
+            ExitCode::from(71)
+        }
+    }
+}

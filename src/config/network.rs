@@ -119,7 +119,10 @@ mod tests {
 
     #[test]
     fn the_public_address_is_https_or_loopback() {
-        assert_eq!("https://a.example/".parse::<PublicAddress>().unwrap().as_str(), "https://a.example");
+        assert_eq!(
+            "https://a.example/".parse::<PublicAddress>().unwrap().as_str(),
+            "https://a.example"
+        );
         assert!("http://127.0.0.1:8025".parse::<PublicAddress>().is_ok());
         assert!("http://a.example".parse::<PublicAddress>().is_err());
         assert!("https://a.example/news".parse::<PublicAddress>().is_err());

@@ -16,8 +16,7 @@ pub enum Secret {
     File(PathBuf),
 }
 
-const ALLOWED: &str =
-    "a secret is never written here; allowed: { credential = \"NAME\" } for systemd's LoadCredential, or { file = \"PATH\" }";
+const ALLOWED: &str = "a secret is never written here; allowed: { credential = \"NAME\" } for systemd's LoadCredential, or { file = \"PATH\" }";
 
 /// Largest secret that is read, in bytes; an RSA-4096 key in PEM has about 3,300.
 const LARGEST: u64 = 64 * 1024;
@@ -40,7 +39,8 @@ impl Secret {
             }
             Secret::File(path) => path.clone(),
         };
-        let meta = std::fs::metadata(&path).with_context(|| format!("secret {}", path.display()))?;
+        let meta =
+            std::fs::metadata(&path).with_context(|| format!("secret {}", path.display()))?;
         if meta.len() > LARGEST {
             bail!("secret {}: larger than {LARGEST} bytes", path.display());
         }
@@ -51,8 +51,8 @@ impl Secret {
                 bail!("secret {0}: everybody may read it. chmod 640 {0}", path.display());
             }
         }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("secret {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("secret {}", path.display()))?;
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
     }
 }

@@ -87,11 +87,16 @@ impl TryFrom<Fields> for Transport {
         let login = match (f.user, f.password) {
             (Some(user), Some(password)) => Some((user, password)),
             (None, None) => None,
-            (Some(_), None) => return Err("user without password; add password = { credential = \"NAME\" }".into()),
+            (Some(_), None) => {
+                return Err("user without password; add password = { credential = \"NAME\" }".into());
+            }
             (None, Some(_)) => return Err("password without user; add user = \"NAME\"".into()),
         };
         if login.is_some() && tls == Tls::None {
-            return Err("a password is never sent without TLS; set tls = \"starttls\" or \"implicit\"".into());
+            return Err(
+                "a password is never sent without TLS; set tls = \"starttls\" or \"implicit\""
+                    .into(),
+            );
         }
         let connections = f.connections.unwrap_or(CONNECTIONS);
         if !(1..=MOST_CONNECTIONS).contains(&connections) {
