@@ -88,7 +88,9 @@ impl TryFrom<Fields> for Transport {
             (Some(user), Some(password)) => Some((user, password)),
             (None, None) => None,
             (Some(_), None) => {
-                return Err("user without password; add password = { credential = \"NAME\" }".into());
+                return Err(
+                    "user without password; add password = { credential = \"NAME\" }".into()
+                );
             }
             (None, Some(_)) => return Err("password without user; add user = \"NAME\"".into()),
         };
