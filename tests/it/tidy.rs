@@ -399,8 +399,7 @@ fn addresses_are_nobodys() {
 
 /// Whether somebody could own this domain.
 fn reachable(domain: &str) -> bool {
-    let Some((rest, top)) = domain.rsplit_once('.') else { return false };
-    let second = rest.rsplit('.').next().unwrap_or_default();
-    let real_top = matches!(top, "com" | "org" | "net" | "de" | "at" | "ch" | "eu" | "io" | "uk");
-    real_top && second != "example"
+    let Some((_, top)) = domain.rsplit_once('.') else { return false };
+    let nobodys = domain.split('.').any(|label| label.trim_matches('-') == "example");
+    !nobodys && matches!(top, "com" | "org" | "net" | "de" | "at" | "ch" | "eu" | "io" | "uk")
 }
