@@ -5,4 +5,5 @@
 mod app;
 mod house;
 mod postgres;
+mod store;
 mod tidy;
