@@ -24,7 +24,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, key::MasterKey};
+use rundbrief_subscribers::key::Master;
+
+use crate::config::{self, Config, key};
 use crate::store::Store;
 use output::Output;
 
@@ -93,7 +95,7 @@ pub struct Open {
     /// The migrated database.
     pub store: Store,
     /// What tokens and suppressions are keyed with.
-    pub key: MasterKey,
+    pub key: Master,
 }
 
 impl Context {
@@ -111,7 +113,7 @@ impl Context {
     /// Each names the file or address and what to do.
     pub async fn open(&self) -> anyhow::Result<Open> {
         let config = self.config()?;
-        let key = MasterKey::read(&config.directory).context("master key")?;
+        let key = key::read(&config.directory).context("master key")?;
         let store = Store::open(&config.location()?).await?;
         Ok(Open { config, store, key })
     }

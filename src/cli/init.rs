@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::Context;
-use crate::config::key::{self, MasterKey};
+use crate::config::key;
 use crate::store::Store;
 
 /// What a first configuration needs to know.
@@ -38,7 +38,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit
     std::fs::create_dir_all(&config.directory)
         .with_context(|| format!("data directory {}", config.directory.display()))?;
     private(&config.directory)?;
-    let new_key = MasterKey::create(&config.directory)?;
+    let new_key = key::create(&config.directory)?;
     let location = config.location()?;
     Store::open(&location).await?.close().await;
     let said = |new: bool| if new { "written" } else { "was there, left alone" };
