@@ -15,8 +15,11 @@ const DELIVERY_TAG: usize = 12;
 const DELIVERY_LENGTH: usize = 8 + DELIVERY_TAG;
 /// Signature octets of a reader's token.
 const READER_TAG: usize = 16;
-/// Octets of a reader's token: kind, issue, subscriber, newsletter, signature.
-const READER_LENGTH: usize = 1 + 3 * 8 + READER_TAG;
+/// Octets of one number in a reader's token: seven bits in each (LEB128), so that
+/// usual tokens are short and `List-Unsubscribe` stays within a header's 78 columns.
+const NUMBER_MAX: usize = 10;
+/// Octets of the longest reader's token: kind, issue, subscriber, newsletter, signature.
+const READER_MAX: usize = 1 + 3 * NUMBER_MAX + READER_TAG;
 /// What a delivery's signature begins with, so that it is never a reader's.
 const DELIVERY_KIND: u8 = b'd';
 /// RFC 4648 section 6, in lower case: local parts are often lowered on their way.
@@ -154,42 +157,62 @@ pub struct ReaderToken {
 }
 
 impl ReaderToken {
-    /// The signed text for a link: 55 characters of base64url.
+    /// The signed text for a link: base64url, 28 to 63 characters; short where the numbers are small.
     pub fn seal(&self, key: &Key) -> String {
-        let mut token = [0; READER_LENGTH];
+        let mut token = [0; READER_MAX];
         token[0] = self.kind.octet();
-        token[1..9].copy_from_slice(&self.issue.to_be_bytes());
-        token[9..17].copy_from_slice(&self.subscriber.to_be_bytes());
-        token[17..25].copy_from_slice(&self.newsletter.to_be_bytes());
-        let tag = hmac::sign(&key.0, &token[..25]);
-        token[25..].copy_from_slice(&tag.as_ref()[..READER_TAG]);
-        URL_SAFE_NO_PAD.encode(token)
+        let mut length = 1;
+        for number in [self.issue, self.subscriber, self.newsletter] {
+            length += put_number(number, &mut token[length..]);
+        }
+        let tag = hmac::sign(&key.0, &token[..length]);
+        token[length..length + READER_TAG].copy_from_slice(&tag.as_ref()[..READER_TAG]);
+        URL_SAFE_NO_PAD.encode(&token[..length + READER_TAG])
     }
 
     /// Reads a token of this kind; `None` when it is of another kind, damaged or
     /// not ours.
     pub fn open(key: &Key, kind: Kind, text: &str) -> Option<Self> {
         // Longer texts are not decoded at all.
-        let mut token = [0; READER_LENGTH + 3];
+        let mut token = [0; READER_MAX + 3];
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut token).ok()?;
-        if length != READER_LENGTH {
-            return None;
-        }
-        let (said, tag) = token[..READER_LENGTH].split_at(25);
+        let (said, tag) = token[..length].split_at(length.checked_sub(READER_TAG)?);
         let ours = hmac::sign(&key.0, said);
         constant_time::verify_slices_are_equal(tag, &ours.as_ref()[..READER_TAG]).ok()?;
-        let number = |at: usize| {
-            let mut octets = [0; 8];
-            octets.copy_from_slice(&said[at..at + 8]);
-            i64::from_be_bytes(octets)
-        };
-        (said[0] == kind.octet()).then(|| Self {
-            kind,
-            issue: number(1),
-            subscriber: number(9),
-            newsletter: number(17),
-        })
+        let (first, mut rest) = said.split_first()?;
+        let issue = take_number(&mut rest)?;
+        let subscriber = take_number(&mut rest)?;
+        let newsletter = take_number(&mut rest)?;
+        let whole = *first == kind.octet() && rest.is_empty();
+        whole.then_some(Self { kind, issue, subscriber, newsletter })
     }
+}
+
+/// Writes a number, lowest seven bits first; the octets it took.
+fn put_number(number: i64, out: &mut [u8]) -> usize {
+    let mut left = number.cast_unsigned();
+    let mut length = 0;
+    while left >= 0x80 {
+        out[length] = (left & 0x7f) as u8 | 0x80;
+        left >>= 7;
+        length += 1;
+    }
+    out[length] = left as u8;
+    length + 1
+}
+
+/// Reads a number and moves on behind it.
+fn take_number(from: &mut &[u8]) -> Option<i64> {
+    let mut number = 0_u64;
+    for place in 0..NUMBER_MAX {
+        let (octet, rest) = from.split_first()?;
+        *from = rest;
+        number |= u64::from(octet & 0x7f) << (7 * place);
+        if octet & 0x80 == 0 {
+            return Some(number.cast_signed());
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -211,7 +234,7 @@ mod tests {
     fn tokens_never_change() {
         let delivery = DeliveryToken::new(&key(7), 1, 2, 3);
         assert_eq!(delivery.to_string(), "aaaaaaaaaaaadm2xqnkncffpxgwjxi5b");
-        assert_eq!(READER.seal(&key(7)), "dQAAAAAAAAAMAAAAAAAAAVkAAAAAAAAABlKZB9FLf0cg315eS4IIjlU");
+        assert_eq!(READER.seal(&key(7)), "dQzZAgbfz3-hY_ix9PbU_N7Z7Tzy");
     }
 
     #[test]
@@ -234,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_no_token_is_none() {
         let long = "A".repeat(10_000);
-        for text in ["", "a", "ä", "=", &long, &long[..55], &long[..56]] {
+        for text in ["", "a", "ä", "=", &long, &long[..30], &long[..63]] {
             assert_eq!(ReaderToken::open(&key(1), Kind::Unsubscribe, text), None);
         }
         for text in ["", "a", &long, &"1".repeat(32), &"ä".repeat(16)] {
@@ -255,7 +278,15 @@ mod tests {
         }
 
         #[test]
-        fn a_changed_character_is_noticed(at in 0..55_usize, to in "[A-Za-z0-9_-]") {
+        fn a_readers_token_comes_back(issue: i64, subscriber: i64, newsletter: i64) {
+            let reader = ReaderToken { kind: Kind::Preferences, issue, subscriber, newsletter };
+            let text = reader.seal(&key(1));
+            prop_assert!(text.len() <= 63);
+            prop_assert_eq!(ReaderToken::open(&key(1), Kind::Preferences, &text), Some(reader));
+        }
+
+        #[test]
+        fn a_changed_character_is_noticed(at in 0..28_usize, to in "[A-Za-z0-9_-]") {
             let text = READER.seal(&key(1));
             let mut changed = text.clone();
             changed.replace_range(at..=at, &to);
