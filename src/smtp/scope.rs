@@ -1,0 +1,211 @@
+//! Whose fault an outcome is: the relay's, the issue's or the reader's; scope
+//! first, then the code. Pure: takes an outcome, returns a judgement.
+
+use super::{Answer, Outcome, Stage};
+use crate::smtp::reply::{Reply, Status};
+
+/// What follows from one try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The relay took the mail.
+    Accepted,
+    /// The relay cannot now: its breaker opens, the delivery goes back, no attempt is used.
+    Relay,
+    /// The relay refuses this issue whoever reads it: pause, one alarm, nobody failed.
+    Issue,
+    /// This reader, later.
+    Later,
+    /// This reader, never again.
+    Never,
+    /// The dot was written and no reply came: nobody can know.
+    Unknown,
+    /// We held the mail back ourselves; the delivery goes back.
+    Withheld,
+}
+
+/// Words that mean "too big" where a server gives no enhanced status.
+const SIZE_WORDS: [&str; 5] = ["size", "too large", "too big", "exceeds", "too long"];
+
+/// Judges one outcome.
+pub fn judge(outcome: &Outcome) -> Scope {
+    match &outcome.answer {
+        Answer::Withheld => Scope::Withheld,
+        Answer::Broken(_) if outcome.stage == Stage::Dot => Scope::Unknown,
+        Answer::Broken(_) => Scope::Relay,
+        Answer::Reply(reply) => match outcome.stage {
+            Stage::Connect | Stage::Tls | Stage::Greeting | Stage::Hello | Stage::StartTls => {
+                Scope::Relay
+            }
+            Stage::Auth => at_auth(reply),
+            Stage::Mail => at_mail(reply),
+            Stage::Rcpt | Stage::Data | Stage::Body => at_recipient(reply),
+            Stage::Dot if reply.is_positive() => Scope::Accepted,
+            Stage::Dot => at_recipient(reply),
+        },
+    }
+}
+
+/// Whether the reply asks a receiving domain's pace to slow down.
+pub fn slows(reply: &Reply) -> bool {
+    matches!(reply.code(), 421 | 450 | 451)
+        || reply.is_temporary() && reply.status().is_some_and(|status| status.subject == 7)
+}
+
+fn at_auth(reply: &Reply) -> Scope {
+    if reply.is_permanent() {
+        Scope::Issue
+    } else {
+        Scope::Relay
+    }
+}
+
+/// Nothing about MAIL has to do with the reader.
+fn at_mail(reply: &Reply) -> Scope {
+    if reply.is_permanent() && !is_out_of_step(reply) {
+        Scope::Issue
+    } else {
+        Scope::Relay
+    }
+}
+
+fn at_recipient(reply: &Reply) -> Scope {
+    if matches!(reply.code(), 421 | 454) || is_out_of_step(reply) {
+        return Scope::Relay;
+    }
+    if reply.is_temporary() {
+        return Scope::Later;
+    }
+    if !reply.is_permanent() {
+        // 2xx or 3xx where it makes no sense: the server is confused, not the reader.
+        return Scope::Relay;
+    }
+    if matches!(reply.code(), 530 | 535) || is_unauthenticated(reply) || is_too_big(reply) {
+        return Scope::Issue;
+    }
+    Scope::Never
+}
+
+/// 503: the server lost count of the commands.
+fn is_out_of_step(reply: &Reply) -> bool {
+    reply.code() == 503
+}
+
+/// The receiver wants SPF, DKIM and DMARC (Outlook 5.7.515, Gmail 5.7.26).
+fn is_unauthenticated(reply: &Reply) -> bool {
+    reply.code() == 550
+        && matches!(
+            reply.status(),
+            Some(Status {
+                class: 5,
+                subject: 7,
+                detail: 515 | 26
+            })
+        )
+}
+
+/// 552 or 554 for the mail's size; 5.2.2 is the reader's full mailbox.
+fn is_too_big(reply: &Reply) -> bool {
+    if !matches!(reply.code(), 552 | 554) {
+        return false;
+    }
+    match reply.status() {
+        Some(Status {
+            subject: 2,
+            detail: 2,
+            ..
+        }) => false,
+        Some(Status {
+            subject: 3,
+            detail: 4,
+            ..
+        })
+        | Some(Status {
+            subject: 2,
+            detail: 3,
+            ..
+        }) => true,
+        Some(_) | None => {
+            let words = reply.words().to_ascii_lowercase();
+            SIZE_WORDS.iter().any(|word| words.contains(word)) && !words.contains("mailbox")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smtp::Broken;
+
+    fn at(stage: Stage, code: u16, text: &str) -> Scope {
+        judge(&Outcome::reply(stage, Reply::new(code, text)))
+    }
+
+    #[test]
+    fn scope_comes_first_then_the_code() {
+        use Scope::{Accepted, Issue, Later, Never, Relay};
+        for (stage, code, text, scope) in [
+            (Stage::Greeting, 554, "no", Relay),
+            (Stage::Greeting, 421, "busy", Relay),
+            (Stage::Hello, 550, "no", Relay),
+            (Stage::Auth, 454, "4.7.0 later", Relay),
+            (Stage::Auth, 535, "5.7.8 wrong", Issue),
+            (Stage::Mail, 451, "4.3.2 down", Relay),
+            (Stage::Mail, 452, "4.3.1 disk", Relay),
+            (Stage::Mail, 421, "bye", Relay),
+            (Stage::Mail, 550, "5.1.8 sender", Issue),
+            (Stage::Mail, 530, "5.7.0 login first", Issue),
+            (Stage::Mail, 552, "5.3.4 too big", Issue),
+            (Stage::Rcpt, 421, "throttled", Relay),
+            (Stage::Rcpt, 450, "4.2.0 greylisted", Later),
+            (Stage::Rcpt, 452, "4.2.2 full", Later),
+            (Stage::Rcpt, 550, "5.1.1 unknown", Never),
+            (Stage::Rcpt, 552, "5.2.2 mailbox full", Never),
+            (Stage::Rcpt, 552, "mailbox exceeds its size", Never),
+            (Stage::Rcpt, 503, "sequence", Relay),
+            (Stage::Rcpt, 530, "login first", Issue),
+            (Stage::Data, 451, "later", Later),
+            (Stage::Data, 554, "no valid recipients", Never),
+            (Stage::Dot, 250, "2.0.0 ok", Accepted),
+            (Stage::Dot, 451, "4.7.1 later", Later),
+            (Stage::Dot, 421, "bye", Relay),
+            (Stage::Dot, 454, "tls", Relay),
+            (Stage::Dot, 550, "5.7.515 not authenticated", Issue),
+            (Stage::Dot, 550, "5.7.26 unauthenticated", Issue),
+            (Stage::Dot, 550, "5.7.1 spam", Never),
+            (Stage::Dot, 552, "5.3.4 message too big", Issue),
+            (Stage::Dot, 552, "message size exceeds the limit", Issue),
+            (Stage::Dot, 554, "message too large", Issue),
+            (Stage::Dot, 554, "5.7.1 refused", Never),
+            (Stage::Dot, 354, "what?", Relay),
+        ] {
+            assert_eq!(at(stage, code, text), scope, "{stage:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn only_a_broken_dot_is_unknown() {
+        for stage in [
+            Stage::Connect,
+            Stage::Tls,
+            Stage::Greeting,
+            Stage::Auth,
+            Stage::Mail,
+            Stage::Rcpt,
+            Stage::Data,
+            Stage::Body,
+        ] {
+            let outcome = Outcome::broken(stage, Broken::Deadline(1));
+            assert_eq!(judge(&outcome), Scope::Relay, "{stage:?}");
+        }
+        let lost = Outcome::broken(Stage::Dot, Broken::Io("reset".to_owned()));
+        assert_eq!(judge(&lost), Scope::Unknown);
+    }
+
+    #[test]
+    fn a_domain_slows_on_throttling_only() {
+        assert!(slows(&Reply::new(421, "")));
+        assert!(slows(&Reply::new(452, "4.7.28 rate")));
+        assert!(!slows(&Reply::new(452, "4.2.2 full")));
+        assert!(!slows(&Reply::new(550, "5.7.1 no")));
+    }
+}
