@@ -1,0 +1,485 @@
+//! A relay that plays a script: it offers what it is told to, catches what it
+//! accepts, and goes wrong in every way a real one was seen to. It shares no code
+//! with the session it tests.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What goes wrong, and from which mail of a connection on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing; recipients `no…` are unknown, `full…` full, `grey…` greylisted once.
+    None,
+    /// 554 instead of a greeting.
+    Refuses,
+    /// 421 at MAIL after so many mails of a connection.
+    Throttles(usize),
+    /// Closes at DATA.
+    DropsBeforeData,
+    /// Closes in mid-content.
+    DropsInData,
+    /// Closes after the dot; whether the mail was kept.
+    DropsAfterDot { accepted: bool },
+    /// Keeps the mail and says nothing for ever.
+    HangsAfterDot,
+    /// Keeps the mail and answers with this.
+    Says(&'static str),
+    /// Everything byte by byte.
+    Drips,
+    /// An endless reply to EHLO.
+    Endless,
+    /// 100 MB in one line as reply to the dot.
+    HugeLine,
+    /// Answers STARTTLS and closes.
+    BreaksTls,
+    /// Sends plain text between STARTTLS and the handshake.
+    InjectsBeforeTls,
+    /// Says 354 although the recipient was refused.
+    WantsContentForNobody,
+    /// Reads at most this many bytes of content and then stands still.
+    Stalls,
+}
+
+/// What the relay offers.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub keywords: Vec<&'static str>,
+    pub starttls: bool,
+    pub implicit: bool,
+    pub fault: Fault,
+    /// How late every reply comes.
+    pub delay: Duration,
+}
+
+impl Default for Offer {
+    fn default() -> Offer {
+        Offer {
+            keywords: vec!["PIPELINING", "8BITMIME", "DSN", "SIZE 1000000"],
+            starttls: false,
+            implicit: false,
+            fault: Fault::None,
+            delay: Duration::ZERO,
+        }
+    }
+}
+
+/// A mail that the relay kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caught {
+    pub from: String,
+    pub to: String,
+    pub content: Vec<u8>,
+}
+
+/// The relay, listening on loopback until dropped.
+pub struct Relay {
+    pub port: u16,
+    /// The certificate authority in PEM.
+    pub authority: String,
+    state: Arc<State>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+struct State {
+    offer: Mutex<Offer>,
+    caught: Mutex<Vec<Caught>>,
+    lines: Mutex<Vec<String>>,
+    grey: Mutex<HashSet<String>>,
+    connections: AtomicUsize,
+    tls: tokio_rustls::TlsAcceptor,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Relay {
+    pub async fn start(offer: Offer) -> Relay {
+        Relay::named(offer, "localhost", 2100).await
+    }
+
+    /// A relay whose certificate names `host` and ends in that year.
+    pub async fn named(offer: Offer, host: &str, until: i32) -> Relay {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (tls, authority) = acceptor(host, until);
+        let state = Arc::new(State {
+            offer: Mutex::new(offer),
+            caught: Mutex::default(),
+            lines: Mutex::default(),
+            grey: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            tls,
+        });
+        let shared = Arc::clone(&state);
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                shared.connections.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(stream, Arc::clone(&shared)));
+            }
+        });
+        Relay {
+            port,
+            authority,
+            state,
+            task,
+        }
+    }
+
+    pub fn caught(&self) -> Vec<Caught> {
+        self.state.caught.lock().unwrap().clone()
+    }
+
+    /// Every command line as it came.
+    pub fn lines(&self) -> Vec<String> {
+        self.state.lines.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// From now on something else goes wrong.
+    pub fn play(&self, fault: Fault) {
+        self.state.offer.lock().unwrap().fault = fault;
+    }
+}
+
+fn acceptor(host: &str, until: i32) -> (tokio_rustls::TlsAcceptor, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Test authority");
+    let authority = params.self_signed(&key).unwrap();
+    let issuer = rcgen::Issuer::from_params(&params, &key);
+    let leaf_key = rcgen::KeyPair::generate().unwrap();
+    let mut leaf = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+    leaf.distinguished_name
+        .push(rcgen::DnType::CommonName, format!("Relay {host}"));
+    leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    leaf.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    (Arc::new(config).into(), authority.pem())
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>) {
+    stream.set_nodelay(true).unwrap();
+    let offer = state.offer.lock().unwrap().clone();
+    if offer.implicit {
+        if let Ok(stream) = state.tls.accept(stream).await {
+            let mut talk = Talk::new(stream, Arc::clone(&state), offer, true);
+            let _ = talk.greet().await;
+            let _ = talk.converse().await;
+        }
+        return;
+    }
+    let mut talk = Talk::new(stream, Arc::clone(&state), offer.clone(), false);
+    if talk.greet().await.is_err() {
+        return;
+    }
+    if matches!(talk.converse().await, Ok(End::StartTls))
+        && let Ok(stream) = state.tls.accept(talk.stream).await
+    {
+        let mut talk = Talk::new(stream, state, offer, true);
+        let _ = talk.converse().await;
+    }
+}
+
+/// Why a conversation ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Gone,
+    StartTls,
+}
+
+struct Talk<S> {
+    stream: S,
+    state: Arc<State>,
+    offer: Offer,
+    secure: bool,
+    input: Vec<u8>,
+    mails: usize,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+    fn new(stream: S, state: Arc<State>, offer: Offer, secure: bool) -> Talk<S> {
+        Talk {
+            stream,
+            state,
+            offer,
+            secure,
+            input: Vec::new(),
+            mails: 0,
+            from: None,
+            to: None,
+        }
+    }
+
+    async fn greet(&mut self) -> std::io::Result<()> {
+        if self.offer.fault == Fault::Refuses {
+            self.say("554 5.3.2 No service").await?;
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        self.say("220 relay.example.org ESMTP").await
+    }
+
+    async fn converse(&mut self) -> std::io::Result<End> {
+        loop {
+            let Some(line) = self.line().await? else {
+                return Ok(End::Gone);
+            };
+            self.state.lines.lock().unwrap().push(line.clone());
+            self.offer.fault = self.state.offer.lock().unwrap().fault;
+            let fault = self.offer.fault;
+            let upper = line.to_ascii_uppercase();
+            let word = upper.split(' ').next().unwrap().to_owned();
+            match word.as_str() {
+                "EHLO" => self.hello().await?,
+                "STARTTLS" => {
+                    let inject = fault == Fault::InjectsBeforeTls;
+                    let extra = if inject { "\r\n250 injected" } else { "" };
+                    self.say(&format!("220 2.0.0 Go{extra}")).await?;
+                    if fault == Fault::BreaksTls {
+                        return Ok(End::Gone);
+                    }
+                    return Ok(End::StartTls);
+                }
+                "AUTH" => self.auth(&line).await?,
+                "MAIL" => {
+                    if matches!(fault, Fault::Throttles(n) if self.mails >= n) {
+                        self.say("421 4.7.0 Enough for now").await?;
+                        return Ok(End::Gone);
+                    }
+                    self.mail(&line).await?;
+                }
+                "RCPT" => self.recipient(&line).await?,
+                "DATA" => {
+                    if fault == Fault::DropsBeforeData {
+                        return Ok(End::Gone);
+                    }
+                    if self.to.is_none() && fault != Fault::WantsContentForNobody {
+                        self.say("503 5.5.1 No recipient").await?;
+                        continue;
+                    }
+                    self.say("354 Go").await?;
+                    if !self.data().await? {
+                        return Ok(End::Gone);
+                    }
+                }
+                "BDAT" => {
+                    let size: usize = upper.split(' ').nth(1).unwrap().parse().unwrap();
+                    while self.input.len() < size {
+                        if !self.fill().await? {
+                            return Ok(End::Gone);
+                        }
+                    }
+                    let content: Vec<u8> = self.input.drain(..size).collect();
+                    if self.to.is_none() {
+                        self.say("503 5.5.1 No recipient").await?;
+                    } else if !self.keep(content).await? {
+                        return Ok(End::Gone);
+                    }
+                }
+                "RSET" => {
+                    (self.from, self.to) = (None, None);
+                    self.say("250 2.0.0 Ok").await?;
+                }
+                "QUIT" => {
+                    self.say("221 2.0.0 Bye").await?;
+                    return Ok(End::Gone);
+                }
+                _ => self.say("500 5.5.1 What?").await?,
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> std::io::Result<()> {
+        if self.offer.fault == Fault::Endless {
+            loop {
+                self.say("250-and another thing").await?;
+            }
+        }
+        let mut lines = vec!["relay.example.org".to_owned()];
+        lines.extend(self.offer.keywords.iter().map(|word| (*word).to_owned()));
+        if self.offer.starttls && !self.secure {
+            lines.push("STARTTLS".to_owned());
+        }
+        let last = lines.len() - 1;
+        let text: Vec<String> = lines
+            .iter()
+            .enumerate()
+            .map(|(n, line)| format!("250{}{line}", if n == last { ' ' } else { '-' }))
+            .collect();
+        self.say(&text.join("\r\n")).await
+    }
+
+    /// PLAIN and LOGIN for user `user`, password `pass`.
+    async fn auth(&mut self, line: &str) -> std::io::Result<()> {
+        let good = if line.starts_with("AUTH LOGIN") {
+            self.say("334 VXNlcm5hbWU6").await?;
+            let user = self.line().await?;
+            self.say("334 UGFzc3dvcmQ6").await?;
+            let pass = self.line().await?;
+            user.as_deref() == Some("dXNlcg==") && pass.as_deref() == Some("cGFzcw==")
+        } else {
+            line == "AUTH PLAIN AHVzZXIAcGFzcw=="
+        };
+        self.say(if good {
+            "235 2.7.0 Welcome"
+        } else {
+            "535 5.7.8 Wrong user or password"
+        })
+        .await
+    }
+
+    async fn mail(&mut self, line: &str) -> std::io::Result<()> {
+        if self.from.is_some() {
+            return self.say("503 5.5.1 Nested MAIL").await;
+        }
+        self.from = Some(between(line));
+        self.say("250 2.1.0 Ok").await
+    }
+
+    async fn recipient(&mut self, line: &str) -> std::io::Result<()> {
+        let to = between(line);
+        let answer = if self.from.is_none() {
+            "503 5.5.1 MAIL first"
+        } else if to.starts_with("no") {
+            "550 5.1.1 User unknown"
+        } else if to.starts_with("full") {
+            "452 4.2.2 Mailbox full"
+        } else if to.starts_with("grey") && self.state.grey.lock().unwrap().insert(to.clone()) {
+            "450 4.7.1 Greylisted, come back later"
+        } else {
+            self.to = Some(to);
+            "250 2.1.5 Ok"
+        };
+        self.say(answer).await
+    }
+
+    /// Content up to the dot; whether the session goes on.
+    async fn data(&mut self) -> std::io::Result<bool> {
+        if self.offer.fault == Fault::Stalls {
+            self.fill().await?;
+            std::future::pending::<()>().await;
+        }
+        let mut content = Vec::new();
+        loop {
+            if self.offer.fault == Fault::DropsInData {
+                self.fill().await?;
+                return Ok(false);
+            }
+            let Some(end) = self.input.windows(2).position(|pair| pair == b"\r\n") else {
+                if !self.fill().await? {
+                    return Ok(false);
+                }
+                continue;
+            };
+            let line: Vec<u8> = self.input.drain(..end + 2).collect();
+            if line == b".\r\n" {
+                break;
+            }
+            assert!(line.len() <= 1000, "a line is too long");
+            assert!(
+                !line[..end]
+                    .iter()
+                    .any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+            );
+            content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        }
+        self.keep(content).await
+    }
+
+    async fn keep(&mut self, content: Vec<u8>) -> std::io::Result<bool> {
+        let (from, to) = (self.from.take(), self.to.take());
+        let fault = self.offer.fault;
+        self.mails += 1;
+        let kept = to.is_some()
+            && fault != Fault::DropsAfterDot { accepted: false }
+            && !matches!(fault, Fault::Says(text) if !text.starts_with('2'));
+        if kept {
+            self.state.caught.lock().unwrap().push(Caught {
+                from: from.unwrap_or_default(),
+                to: to.unwrap_or_default(),
+                content,
+            });
+        }
+        match fault {
+            Fault::DropsAfterDot { .. } => return Ok(false),
+            Fault::HangsAfterDot => std::future::pending::<()>().await,
+            Fault::Says(text) => self.say(text).await?,
+            Fault::HugeLine => {
+                self.stream.write_all(b"250 ").await?;
+                for _ in 0..100 {
+                    self.stream.write_all(&vec![b'x'; 1_000_000]).await?;
+                }
+            }
+            Fault::WantsContentForNobody if !kept => self.say("554 5.5.1 Nobody").await?,
+            _ => self.say("250 2.0.0 Kept").await?,
+        }
+        Ok(true)
+    }
+
+    async fn line(&mut self) -> std::io::Result<Option<String>> {
+        loop {
+            if let Some(end) = self.input.windows(2).position(|pair| pair == b"\r\n") {
+                let line: Vec<u8> = self.input.drain(..end + 2).collect();
+                return Ok(Some(String::from_utf8_lossy(&line[..end]).into_owned()));
+            }
+            if !self.fill().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> std::io::Result<bool> {
+        let mut bytes = vec![0; 64 * 1024];
+        let n = self.stream.read(&mut bytes).await?;
+        self.input.extend_from_slice(&bytes[..n]);
+        Ok(n > 0)
+    }
+
+    async fn say(&mut self, text: &str) -> std::io::Result<()> {
+        if !self.offer.delay.is_zero() {
+            tokio::time::sleep(self.offer.delay).await;
+        }
+        let bytes = format!("{text}\r\n").into_bytes();
+        if self.offer.fault == Fault::Drips {
+            for byte in bytes {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                self.stream.write_all(&[byte]).await?;
+            }
+        } else {
+            self.stream.write_all(&bytes).await?;
+        }
+        self.stream.flush().await
+    }
+}
+
+fn between(line: &str) -> String {
+    let start = line.find('<').unwrap() + 1;
+    line[start..line.find('>').unwrap()].to_owned()
+}
