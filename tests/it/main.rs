@@ -6,5 +6,7 @@ mod app;
 mod deploy;
 mod house;
 mod postgres;
+mod relay;
+mod smtp;
 mod store;
 mod tidy;
