@@ -111,18 +111,12 @@ pub struct Outcome {
 impl Outcome {
     /// A server's reply at a stage.
     pub fn reply(stage: Stage, reply: Reply) -> Outcome {
-        Outcome {
-            stage,
-            answer: Answer::Reply(reply),
-        }
+        Outcome { stage, answer: Answer::Reply(reply) }
     }
 
     /// No reply at a stage.
     pub fn broken(stage: Stage, why: Broken) -> Outcome {
-        Outcome {
-            stage,
-            answer: Answer::Broken(why),
-        }
+        Outcome { stage, answer: Answer::Broken(why) }
     }
 
     /// The reply's code, if there was a reply.

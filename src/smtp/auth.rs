@@ -28,11 +28,7 @@ impl<'a> Exchange<'a> {
             }
             Login::Token(_) => return Err("the relay does not offer AUTH XOAUTH2".to_owned()),
         };
-        Ok(Exchange {
-            mechanism,
-            credentials,
-            challenges: 0,
-        })
+        Ok(Exchange { mechanism, credentials, challenges: 0 })
     }
 
     /// The first line, with the initial response where the mechanism has one.
@@ -53,10 +49,8 @@ impl<'a> Exchange<'a> {
     /// an empty line then makes the server end with its real reply.
     pub(super) fn next(&mut self, challenge: &str) -> Vec<u8> {
         self.challenges += 1;
-        let prompt = STANDARD
-            .decode(challenge.trim())
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let prompt =
+            STANDARD.decode(challenge.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let by_order = match self.challenges {
             1 => "Username:",
             _ => "Password:",
@@ -85,11 +79,7 @@ mod tests {
 
     #[test]
     fn plain_comes_before_login() {
-        let both = Capability {
-            plain: true,
-            login: true,
-            ..Capability::default()
-        };
+        let both = Capability { plain: true, login: true, ..Capability::default() };
         let login = password();
         let exchange = Exchange::choose(&login, &both).unwrap();
         assert_eq!(exchange.first(), b"AUTH PLAIN AHVzZXIAcGFzcw==\r\n");
@@ -97,10 +87,7 @@ mod tests {
 
     #[test]
     fn login_answers_usual_and_unusual_prompts() {
-        let only = Capability {
-            login: true,
-            ..Capability::default()
-        };
+        let only = Capability { login: true, ..Capability::default() };
         for prompts in [["VXNlcm5hbWU6", "UGFzc3dvcmQ6"], ["aGk=", "?"]] {
             let login = password();
             let mut exchange = Exchange::choose(&login, &only).unwrap();
@@ -114,10 +101,7 @@ mod tests {
     fn a_token_needs_xoauth2() {
         let token = Login::Token(Credentials::new("user".to_owned(), "t".to_owned()));
         assert!(Exchange::choose(&token, &Capability::default()).is_err());
-        let server = Capability {
-            xoauth2: true,
-            ..Capability::default()
-        };
+        let server = Capability { xoauth2: true, ..Capability::default() };
         let mut exchange = Exchange::choose(&token, &server).unwrap();
         assert!(exchange.first().starts_with(b"AUTH XOAUTH2 "));
         assert_eq!(exchange.next("eyJzdGF0dXMiOiI0MDAifQ=="), b"\r\n");

@@ -90,17 +90,8 @@ mod tests {
 
     #[test]
     fn a_size_of_nothing_is_no_limit_and_the_name_is_no_keyword() {
-        assert_eq!(
-            Capability::read(&Reply::new(250, "x\nSIZE 0")).size,
-            Some(None)
-        );
-        assert_eq!(
-            Capability::read(&Reply::new(250, "x\nSIZE")).size,
-            Some(None)
-        );
-        assert_eq!(
-            Capability::read(&Reply::new(250, "STARTTLS")),
-            Capability::default()
-        );
+        assert_eq!(Capability::read(&Reply::new(250, "x\nSIZE 0")).size, Some(None));
+        assert_eq!(Capability::read(&Reply::new(250, "x\nSIZE")).size, Some(None));
+        assert_eq!(Capability::read(&Reply::new(250, "STARTTLS")), Capability::default());
     }
 }

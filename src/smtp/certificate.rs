@@ -50,9 +50,7 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         if bytes.len() > 4 {
             return None;
         }
-        let length = bytes
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let length = bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         (length, rest)
     };
     let (content, rest) = rest.split_at_checked(length)?;
@@ -83,12 +81,7 @@ fn date(tag: u8, text: &[u8]) -> Option<String> {
         24 => text.to_owned(),
         _ => return None,
     };
-    Some(format!(
-        "{}-{}-{}",
-        full.get(..4)?,
-        full.get(4..6)?,
-        full.get(6..8)?
-    ))
+    Some(format!("{}-{}-{}", full.get(..4)?, full.get(4..6)?, full.get(6..8)?))
 }
 
 #[cfg(test)]
@@ -99,9 +92,7 @@ mod tests {
     #[test]
     fn a_certificate_names_itself() {
         let mut params = rcgen::CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "mx.example.org");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "mx.example.org");
         params.not_before = rcgen::date_time_ymd(2024, 2, 3);
         params.not_after = rcgen::date_time_ymd(2051, 4, 5);
         let key = rcgen::KeyPair::generate().unwrap();

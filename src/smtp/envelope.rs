@@ -45,13 +45,7 @@ impl Envelope {
         if id.as_deref().is_some_and(|id| !is_plain_xtext(id)) {
             return Err(Unfit);
         }
-        Ok(Envelope {
-            sender,
-            recipient,
-            id,
-            size: 0,
-            eight_bit: false,
-        })
+        Ok(Envelope { sender, recipient, id, size: 0, eight_bit: false })
     }
 
     /// Notes what the content is like, for SIZE and BODY.
@@ -70,10 +64,7 @@ impl Envelope {
         if let Some(Some(limit)) = server.size
             && self.size as u64 > limit
         {
-            let text = format!(
-                "5.3.4 the mail has {} bytes, the relay takes {limit}",
-                self.size
-            );
+            let text = format!("5.3.4 the mail has {} bytes, the relay takes {limit}", self.size);
             return Some(Outcome::reply(Stage::Mail, Reply::new(552, text)));
         }
         if self.eight_bit && !server.eight_bit {
@@ -121,9 +112,7 @@ impl Envelope {
 /// Characters that xtext (RFC 3461, section 4) leaves as they are.
 fn is_plain_xtext(id: &str) -> bool {
     (1..=100).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| (b'!'..=b'~').contains(&byte) && !matches!(byte, b'+' | b'='))
+        && id.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && !matches!(byte, b'+' | b'='))
 }
 
 #[cfg(test)]
@@ -165,13 +154,9 @@ mod tests {
 
     #[test]
     fn no_address_smuggles_a_command() {
-        for bad in [
-            "",
-            "a@b\r\nRCPT TO:<c@d",
-            "a b@example.org",
-            "a>@example.org",
-            "a\0@example.org",
-        ] {
+        for bad in
+            ["", "a@b\r\nRCPT TO:<c@d", "a b@example.org", "a>@example.org", "a\0@example.org"]
+        {
             assert!(Envelope::new("", bad, None).is_err(), "{bad:?}");
         }
         assert!(Envelope::new("a\n@b", "c@example.org", None).is_err());
@@ -180,10 +165,7 @@ mod tests {
 
     #[test]
     fn what_the_relay_can_never_take_is_refused_before() {
-        let small = Capability {
-            size: Some(Some(5)),
-            ..Capability::default()
-        };
+        let small = Capability { size: Some(Some(5)), ..Capability::default() };
         let refused = envelope("ada@example.org").refuse(&small).unwrap();
         assert_eq!((refused.stage, refused.code()), (Stage::Mail, Some(552)));
         let plain = Capability::default();

@@ -22,10 +22,7 @@ pub struct Status {
 impl Status {
     /// Reads `5.1.1` at the start of a text; the text after it does not matter.
     pub fn leading(text: &str) -> Option<Status> {
-        let word = text
-            .trim_start()
-            .split(|c: char| !(c.is_ascii_digit() || c == '.'))
-            .next()?;
+        let word = text.trim_start().split(|c: char| !(c.is_ascii_digit() || c == '.')).next()?;
         let mut parts = word.split('.');
         let class = match parts.next()? {
             "2" => 2,
@@ -35,17 +32,11 @@ impl Status {
         };
         let number = |part: Option<&str>| -> Option<u16> {
             let digits = part?;
-            (1..=3)
-                .contains(&digits.len())
-                .then(|| digits.parse().ok())?
+            (1..=3).contains(&digits.len()).then(|| digits.parse().ok())?
         };
         let subject = number(parts.next())?;
         let detail = number(parts.next())?;
-        parts.next().is_none().then_some(Status {
-            class,
-            subject,
-            detail,
-        })
+        parts.next().is_none().then_some(Status { class, subject, detail })
     }
 }
 
@@ -59,10 +50,7 @@ pub struct Reply {
 impl Reply {
     /// A reply from its parts, for what the session itself refuses and for tests.
     pub fn new(code: u16, text: impl Into<String>) -> Reply {
-        Reply {
-            code,
-            text: text.into(),
-        }
+        Reply { code, text: text.into() }
     }
 
     /// The three digits.
@@ -277,10 +265,7 @@ mod tests {
             b"250_x\r\n",
             b"\xff\xfe\r\n",
         ] {
-            assert!(
-                matches!(read(bytes), Err(Malformed::NoCode(_))),
-                "{bytes:?}"
-            );
+            assert!(matches!(read(bytes), Err(Malformed::NoCode(_))), "{bytes:?}");
         }
         assert_eq!(read(b"250-a\r\n251 b\r\n"), Err(Malformed::Mixed(250, 251)));
     }
@@ -302,15 +287,7 @@ mod tests {
         assert_eq!(status("5.1.1 <a> unknown"), Some((5, 1, 1)));
         assert_eq!(status("4.7.650 slow"), Some((4, 7, 650)));
         assert_eq!(status("2.0.0"), Some((2, 0, 0)));
-        for none in [
-            "",
-            "5.1",
-            "5.1.1.1 x",
-            "3.1.1",
-            "5.1234.1",
-            "mail 5.1.1",
-            "5..1",
-        ] {
+        for none in ["", "5.1", "5.1.1.1 x", "3.1.1", "5.1234.1", "mail 5.1.1", "5..1"] {
             assert_eq!(status(none), None, "{none}");
         }
     }

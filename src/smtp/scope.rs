@@ -52,20 +52,12 @@ pub fn slows(reply: &Reply) -> bool {
 }
 
 fn at_auth(reply: &Reply) -> Scope {
-    if reply.is_permanent() {
-        Scope::Issue
-    } else {
-        Scope::Relay
-    }
+    if reply.is_permanent() { Scope::Issue } else { Scope::Relay }
 }
 
 /// Nothing about MAIL has to do with the reader.
 fn at_mail(reply: &Reply) -> Scope {
-    if reply.is_permanent() && !is_out_of_step(reply) {
-        Scope::Issue
-    } else {
-        Scope::Relay
-    }
+    if reply.is_permanent() && !is_out_of_step(reply) { Scope::Issue } else { Scope::Relay }
 }
 
 fn at_recipient(reply: &Reply) -> Scope {
@@ -93,14 +85,7 @@ fn is_out_of_step(reply: &Reply) -> bool {
 /// The receiver wants SPF, DKIM and DMARC (Outlook 5.7.515, Gmail 5.7.26).
 fn is_unauthenticated(reply: &Reply) -> bool {
     reply.code() == 550
-        && matches!(
-            reply.status(),
-            Some(Status {
-                class: 5,
-                subject: 7,
-                detail: 515 | 26
-            })
-        )
+        && matches!(reply.status(), Some(Status { class: 5, subject: 7, detail: 515 | 26 }))
 }
 
 /// 552 or 554 for the mail's size; 5.2.2 is the reader's full mailbox.
@@ -109,21 +94,10 @@ fn is_too_big(reply: &Reply) -> bool {
         return false;
     }
     match reply.status() {
-        Some(Status {
-            subject: 2,
-            detail: 2,
-            ..
-        }) => false,
-        Some(Status {
-            subject: 3,
-            detail: 4,
-            ..
-        })
-        | Some(Status {
-            subject: 2,
-            detail: 3,
-            ..
-        }) => true,
+        Some(Status { subject: 2, detail: 2, .. }) => false,
+        Some(Status { subject: 3, detail: 4, .. }) | Some(Status { subject: 2, detail: 3, .. }) => {
+            true
+        }
         Some(_) | None => {
             let words = reply.words().to_ascii_lowercase();
             SIZE_WORDS.iter().any(|word| words.contains(word)) && !words.contains("mailbox")

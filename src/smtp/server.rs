@@ -75,10 +75,7 @@ impl Answer {
 
     /// Any code; line breaks in the text become spaces.
     pub fn new(code: u16, text: &str) -> Answer {
-        Answer {
-            code,
-            text: text.replace(['\r', '\n'], " "),
-        }
+        Answer { code, text: text.replace(['\r', '\n'], " ") }
     }
 }
 
@@ -135,8 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// is answered with "later" first, so nothing is lost by forgetting.
     pub async fn next(&mut self) -> std::io::Result<Option<Request>> {
         if self.asked != Asked::Nothing {
-            self.answer(&Answer::new(451, "4.3.0 Try again later"))
-                .await?;
+            self.answer(&Answer::new(451, "4.3.0 Try again later")).await?;
         }
         loop {
             let Some(line) = self.line().await? else {
@@ -221,11 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         let announced = parameters
             .split(' ')
-            .filter_map(|word| {
-                word.to_ascii_uppercase()
-                    .strip_prefix("SIZE=")
-                    .map(str::to_owned)
-            })
+            .filter_map(|word| word.to_ascii_uppercase().strip_prefix("SIZE=").map(str::to_owned))
             .find_map(|size| size.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > self.limits.mail_bytes) {
             return self.refuse("552 5.3.4 Too big").await;
@@ -387,10 +379,7 @@ mod tests {
     use tokio::io::duplex;
 
     fn limits() -> Limits {
-        Limits {
-            mail_bytes: 200,
-            silence: Duration::from_secs(5),
-        }
+        Limits { mail_bytes: 200, silence: Duration::from_secs(5) }
     }
 
     /// Plays the client's lines, accepts everybody but `no@…`, and returns all that was said.
@@ -399,9 +388,7 @@ mod tests {
         client.write_all(script.as_bytes()).await.unwrap();
         let serve = async {
             let mut mails = Vec::new();
-            let mut session = Session::greet(server, protocol, "catch", limits())
-                .await
-                .unwrap();
+            let mut session = Session::greet(server, protocol, "catch", limits()).await.unwrap();
             while let Some(request) = session.next().await.unwrap() {
                 let answer = match request {
                     Request::Recipient { to, .. } if to.starts_with("no@") => {
@@ -438,15 +425,9 @@ mod tests {
                 content: b"A: b\r\n\r\n.dot\r\n".to_vec(),
             }]
         );
-        let codes: Vec<&str> = said
-            .lines()
-            .filter(|line| line.as_bytes()[3] == b' ')
-            .map(|line| &line[..3])
-            .collect();
-        assert_eq!(
-            codes,
-            ["220", "250", "250", "250", "550", "354", "250", "221"]
-        );
+        let codes: Vec<&str> =
+            said.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
+        assert_eq!(codes, ["220", "250", "250", "250", "550", "354", "250", "221"]);
     }
 
     #[tokio::test]
@@ -457,10 +438,7 @@ mod tests {
         )
         .await;
         assert_eq!(mails.len(), 1);
-        assert!(
-            said.ends_with("250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n"),
-            "{said}"
-        );
+        assert!(said.ends_with("250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n"), "{said}");
     }
 
     #[tokio::test]

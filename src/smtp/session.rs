@@ -131,10 +131,8 @@ impl Session {
     async fn start_tls(mut self) -> Result<Session, Outcome> {
         let within = self.relay.setup().deadlines.greeting;
         if !self.server.starttls {
-            let why = format!(
-                "{} does not offer STARTTLS, which is required",
-                self.relay.setup().host
-            );
+            let why =
+                format!("{} does not offer STARTTLS, which is required", self.relay.setup().host);
             return Err(Outcome::broken(Stage::StartTls, Broken::Tls(why)));
         }
         let answer = self.command(b"STARTTLS\r\n", within).await;
@@ -244,10 +242,7 @@ async fn encrypt(relay: &Relay, tcp: TcpStream) -> Result<Stream, Outcome> {
     match timeout(within, tls.wrap(tcp)).await {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(why)) => Err(Outcome::broken(Stage::Tls, Broken::Tls(why))),
-        Err(_) => Err(Outcome::broken(
-            Stage::Tls,
-            Broken::Deadline(within.as_secs()),
-        )),
+        Err(_) => Err(Outcome::broken(Stage::Tls, Broken::Deadline(within.as_secs()))),
     }
 }
 

@@ -52,10 +52,7 @@ impl Tls {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let inner = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
             .map_err(Error::Platform)?;
-        let refused = Arc::new(Refused {
-            inner,
-            last: Mutex::new(None),
-        });
+        let refused = Arc::new(Refused { inner, last: Mutex::new(None) });
         let verifier: Arc<dyn ServerCertVerifier> = refused.clone();
         let connector = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -63,36 +60,22 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        Ok(Tls {
-            connector: Arc::new(connector),
-            name,
-            refused,
-        })
+        Ok(Tls { connector: Arc::new(connector), name, refused })
     }
 
     /// Shakes hands; the error names what was wrong with the certificate.
     pub async fn wrap(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.connector));
-        connector
-            .connect(self.name.clone(), stream)
-            .await
-            .map_err(|error| self.explain(&error))
+        connector.connect(self.name.clone(), stream).await.map_err(|error| self.explain(&error))
     }
 
     fn explain(&self, error: &std::io::Error) -> String {
         let host = self.name.to_str();
-        let cause = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         let Some(rustls::Error::InvalidCertificate(why)) = cause else {
             return format!("TLS with {host} failed: {error}");
         };
-        let last = self
-            .refused
-            .last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let last = self.refused.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(seen) = last.as_deref().and_then(certificate::summary) else {
             return format!("the certificate of {host} is not good: {why}");
         };
@@ -105,10 +88,7 @@ impl Tls {
 }
 
 fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let refuse = |why: String| Error::CaFile {
-        path: path.display().to_string(),
-        why,
-    };
+    let refuse = |why: String| Error::CaFile { path: path.display().to_string(), why };
     let found: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|error| refuse(error.to_string()))?;

@@ -97,10 +97,9 @@ impl Session {
             self.step(Stage::Mail, b"RSET\r\n", limits.mail).await?;
         }
         let (mail, rcpt) = lines.split_at(split);
-        for (stage, line, within) in [
-            (Stage::Mail, mail, limits.mail),
-            (Stage::Rcpt, rcpt, limits.rcpt),
-        ] {
+        for (stage, line, within) in
+            [(Stage::Mail, mail, limits.mail), (Stage::Rcpt, rcpt, limits.rcpt)]
+        {
             let reply = self.step(stage, line, within).await?;
             if !reply.is_positive() {
                 self.dirty = true;
@@ -182,10 +181,7 @@ impl Session {
         while at < output.len() {
             if at < end && !look() {
                 self.open = false;
-                return Err(Outcome {
-                    stage: Stage::Body,
-                    answer: super::Answer::Withheld,
-                });
+                return Err(Outcome { stage: Stage::Body, answer: super::Answer::Withheld });
             }
             let block = &output[at..output.len().min(at + BLOCK_BYTES)];
             // A plain socket that refuses a write has taken nothing of it; TLS may

@@ -59,10 +59,7 @@ impl Session {
             return Written::Ended(refused);
         }
         if !look() {
-            return Written::Ended(Outcome {
-                stage: Stage::Mail,
-                answer: Answer::Withheld,
-            });
+            return Written::Ended(Outcome { stage: Stage::Mail, answer: Answer::Withheld });
         }
         self.mails += 1;
         let mut output = std::mem::take(&mut self.output);
@@ -101,10 +98,7 @@ impl Session {
         while at < end {
             if at > 0 && !look() {
                 self.open = false;
-                return Err(Outcome {
-                    stage: Stage::Body,
-                    answer: Answer::Withheld,
-                });
+                return Err(Outcome { stage: Stage::Body, answer: Answer::Withheld });
             }
             let gone = self.stream.is_tls();
             let tried = tokio::time::timeout(within, self.stream.write(&output[at..])).await;

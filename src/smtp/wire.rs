@@ -96,11 +96,7 @@ mod tests {
                     Err("bytes behind the dot".to_owned())
                 };
             }
-            let line = if line.first() == Some(&b'.') {
-                &line[1..]
-            } else {
-                line
-            };
+            let line = if line.first() == Some(&b'.') { &line[1..] } else { line };
             if line.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
                 return Err("a bare CR, LF or a NUL".to_owned());
             }

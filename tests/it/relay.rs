@@ -127,12 +127,7 @@ impl Relay {
                 tokio::spawn(serve(stream, Arc::clone(&shared)));
             }
         });
-        Relay {
-            port,
-            authority,
-            state,
-            task,
-        }
+        Relay { port, authority, state, task }
     }
 
     pub fn caught(&self) -> Vec<Caught> {
@@ -158,15 +153,12 @@ fn acceptor(host: &str, until: i32) -> (tokio_rustls::TlsAcceptor, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "Test authority");
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Test authority");
     let authority = params.self_signed(&key).unwrap();
     let issuer = rcgen::Issuer::from_params(&params, &key);
     let leaf_key = rcgen::KeyPair::generate().unwrap();
     let mut leaf = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
-    leaf.distinguished_name
-        .push(rcgen::DnType::CommonName, format!("Relay {host}"));
+    leaf.distinguished_name.push(rcgen::DnType::CommonName, format!("Relay {host}"));
     leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
     leaf.not_after = rcgen::date_time_ymd(until, 1, 1);
     let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
@@ -226,16 +218,7 @@ struct Talk<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     fn new(stream: S, state: Arc<State>, offer: Offer, secure: bool) -> Talk<S> {
-        Talk {
-            stream,
-            state,
-            offer,
-            secure,
-            input: Vec::new(),
-            mails: 0,
-            from: None,
-            to: None,
-        }
+        Talk { stream, state, offer, secure, input: Vec::new(), mails: 0, from: None, to: None }
     }
 
     async fn greet(&mut self) -> std::io::Result<()> {
@@ -347,12 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         } else {
             line == "AUTH PLAIN AHVzZXIAcGFzcw=="
         };
-        self.say(if good {
-            "235 2.7.0 Welcome"
-        } else {
-            "535 5.7.8 Wrong user or password"
-        })
-        .await
+        self.say(if good { "235 2.7.0 Welcome" } else { "535 5.7.8 Wrong user or password" }).await
     }
 
     async fn mail(&mut self, line: &str) -> std::io::Result<()> {
@@ -403,11 +381,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 break;
             }
             assert!(line.len() <= 1000, "a line is too long");
-            assert!(
-                !line[..end]
-                    .iter()
-                    .any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
-            );
+            assert!(!line[..end].iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')));
             content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
         self.keep(content).await

@@ -44,19 +44,12 @@ fn to(recipient: &str) -> Envelope {
 
 async fn send(session: &mut Session, recipient: &str) -> Outcome {
     let envelope = to(recipient);
-    let mail = Mail {
-        envelope: &envelope,
-        content: CONTENT,
-    };
+    let mail = Mail { envelope: &envelope, content: CONTENT };
     session.send(mail, None, || true).await
 }
 
 async fn outcome_of(fault: Fault) -> (Outcome, Relay) {
-    let relay = Relay::start(Offer {
-        fault,
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { fault, ..Offer::default() }).await;
     let mut session = open(&relay).await;
     (send(&mut session, "ada@example.org").await, relay)
 }
@@ -80,26 +73,14 @@ async fn a_mail_arrives_as_it_was() {
 
 #[tokio::test]
 async fn the_next_mail_stands_behind_the_dot() {
-    let relay = Relay::start(Offer {
-        delay: Duration::from_millis(20),
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { delay: Duration::from_millis(20), ..Offer::default() }).await;
     let mut session = open(&relay).await;
-    let names = [
-        "a@example.org",
-        "no@example.org",
-        "b@example.org",
-        "full@example.org",
-        "c@example.org",
-    ];
+    let names =
+        ["a@example.org", "no@example.org", "b@example.org", "full@example.org", "c@example.org"];
     let mails: Vec<Envelope> = names.iter().map(|name| to(name)).collect();
     let mut codes = Vec::new();
     for (n, envelope) in mails.iter().enumerate() {
-        let mail = Mail {
-            envelope,
-            content: CONTENT,
-        };
+        let mail = Mail { envelope, content: CONTENT };
         let outcome = session.send(mail, mails.get(n + 1), || true).await;
         codes.push(outcome.code().unwrap());
     }
@@ -112,17 +93,9 @@ async fn the_next_mail_stands_behind_the_dot() {
 
 #[tokio::test]
 async fn a_server_without_pipelining_is_asked_step_by_step() {
-    let relay = Relay::start(Offer {
-        keywords: vec![],
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { keywords: vec![], ..Offer::default() }).await;
     let mut session = open(&relay).await;
-    for (name, code) in [
-        ("no@example.org", 550),
-        ("a@example.org", 250),
-        ("b@example.org", 250),
-    ] {
+    for (name, code) in [("no@example.org", 550), ("a@example.org", 250), ("b@example.org", 250)] {
         assert_eq!(send(&mut session, name).await.code(), Some(code));
     }
     assert_eq!(relay.connections(), 1);
@@ -131,43 +104,18 @@ async fn a_server_without_pipelining_is_asked_step_by_step() {
 
 #[tokio::test]
 async fn a_window_of_chunks_gives_each_mail_its_own_outcome() {
-    let relay = Relay::start(Offer {
-        keywords: vec!["PIPELINING", "CHUNKING"],
-        ..Offer::default()
-    })
-    .await;
-    let target = Target::new(Setup {
-        window: 8,
-        ..setup(&relay)
-    })
-    .unwrap();
+    let relay =
+        Relay::start(Offer { keywords: vec!["PIPELINING", "CHUNKING"], ..Offer::default() }).await;
+    let target = Target::new(Setup { window: 8, ..setup(&relay) }).unwrap();
     let mut session = Session::open(&target).await.unwrap();
     assert_eq!(session.window(), 8);
-    let names = [
-        "a@example.org",
-        "no@example.org",
-        "held@example.org",
-        "b@example.org",
-    ];
+    let names = ["a@example.org", "no@example.org", "held@example.org", "b@example.org"];
     let envelopes: Vec<Envelope> = names.iter().map(|name| to(name)).collect();
-    let mails: Vec<Mail<'_>> = envelopes
-        .iter()
-        .map(|envelope| Mail {
-            envelope,
-            content: CONTENT,
-        })
-        .collect();
+    let mails: Vec<Mail<'_>> =
+        envelopes.iter().map(|envelope| Mail { envelope, content: CONTENT }).collect();
     let outcomes = session.send_window(&mails, |n| n != 2).await;
     let scopes: Vec<Scope> = outcomes.iter().map(judge).collect();
-    assert_eq!(
-        scopes,
-        [
-            Scope::Accepted,
-            Scope::Never,
-            Scope::Withheld,
-            Scope::Accepted
-        ]
-    );
+    assert_eq!(scopes, [Scope::Accepted, Scope::Never, Scope::Withheld, Scope::Accepted]);
     assert_eq!(relay.caught().len(), 2);
     assert_eq!(relay.caught()[0].content, CONTENT);
 
@@ -182,10 +130,7 @@ async fn the_last_look_closes_without_the_dot() {
     let relay = Relay::start(Offer::default()).await;
     let mut session = open(&relay).await;
     let envelope = to("ada@example.org");
-    let mail = Mail {
-        envelope: &envelope,
-        content: CONTENT,
-    };
+    let mail = Mail { envelope: &envelope, content: CONTENT };
     let outcome = session.send(mail, None, || false).await;
     assert_eq!(outcome.answer, Answer::Withheld);
     assert!(!session.is_open());
@@ -196,10 +141,9 @@ async fn the_last_look_closes_without_the_dot() {
 
 #[tokio::test]
 async fn before_the_dot_a_lost_connection_is_the_relays_fault() {
-    for (fault, stage) in [
-        (Fault::DropsBeforeData, Stage::Data),
-        (Fault::Throttles(0), Stage::Mail),
-    ] {
+    for (fault, stage) in
+        [(Fault::DropsBeforeData, Stage::Data), (Fault::Throttles(0), Stage::Mail)]
+    {
         let (outcome, relay) = outcome_of(fault).await;
         assert_eq!(outcome.stage, stage, "{fault:?} {outcome:?}");
         assert_eq!(judge(&outcome), Scope::Relay, "{fault:?}");
@@ -209,40 +153,23 @@ async fn before_the_dot_a_lost_connection_is_the_relays_fault() {
 
 #[tokio::test]
 async fn a_mail_cut_off_in_its_content_was_not_sent() {
-    let relay = Relay::start(Offer {
-        fault: Fault::DropsInData,
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { fault: Fault::DropsInData, ..Offer::default() }).await;
     let mut session = open(&relay).await;
     let content = b"0123456789abcdef\r\n".repeat(1_000_000);
     let envelope = to("ada@example.org");
-    let mail = Mail {
-        envelope: &envelope,
-        content: &content,
-    };
+    let mail = Mail { envelope: &envelope, content: &content };
     let outcome = session.send(mail, None, || true).await;
-    assert_eq!(
-        (outcome.stage, judge(&outcome)),
-        (Stage::Body, Scope::Relay)
-    );
+    assert_eq!((outcome.stage, judge(&outcome)), (Stage::Body, Scope::Relay));
     assert!(relay.caught().is_empty());
 }
 
 #[tokio::test]
 async fn a_server_that_stands_still_in_the_content_is_left() {
-    let relay = Relay::start(Offer {
-        fault: Fault::Stalls,
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { fault: Fault::Stalls, ..Offer::default() }).await;
     let mut session = open(&relay).await;
     let content = b"0123456789abcdef\r\n".repeat(1_000_000);
     let envelope = to("ada@example.org");
-    let mail = Mail {
-        envelope: &envelope,
-        content: &content,
-    };
+    let mail = Mail { envelope: &envelope, content: &content };
     let started = Instant::now();
     let outcome = session.send(mail, None, || true).await;
     assert_eq!(outcome.stage, Stage::Body);
@@ -283,11 +210,7 @@ async fn replies_after_the_dot_are_kept_in_their_own_words() {
 
 #[tokio::test]
 async fn deadlines_are_for_a_command_not_for_a_byte() {
-    let relay = Relay::start(Offer {
-        fault: Fault::Drips,
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { fault: Fault::Drips, ..Offer::default() }).await;
     let target = Target::new(setup(&relay)).unwrap();
     let started = Instant::now();
     let outcome = Session::open(&target).await.unwrap_err();
@@ -298,11 +221,7 @@ async fn deadlines_are_for_a_command_not_for_a_byte() {
 #[tokio::test]
 async fn a_reply_without_end_ends() {
     for fault in [Fault::Endless, Fault::Refuses] {
-        let relay = Relay::start(Offer {
-            fault,
-            ..Offer::default()
-        })
-        .await;
+        let relay = Relay::start(Offer { fault, ..Offer::default() }).await;
         let target = Target::new(setup(&relay)).unwrap();
         let outcome = Session::open(&target).await.unwrap_err();
         assert_eq!(judge(&outcome), Scope::Relay, "{outcome:?}");
@@ -311,27 +230,19 @@ async fn a_reply_without_end_ends() {
 
 #[tokio::test]
 async fn content_for_nobody_is_empty_and_the_session_goes_on() {
-    let relay = Relay::start(Offer {
-        fault: Fault::WantsContentForNobody,
-        ..Offer::default()
-    })
-    .await;
+    let relay =
+        Relay::start(Offer { fault: Fault::WantsContentForNobody, ..Offer::default() }).await;
     let mut session = open(&relay).await;
     assert_eq!(send(&mut session, "no@example.org").await.code(), Some(550));
-    assert_eq!(
-        send(&mut session, "ada@example.org").await.code(),
-        Some(250)
-    );
+    assert_eq!(send(&mut session, "ada@example.org").await.code(), Some(250));
     assert_eq!(relay.caught().len(), 1);
 }
 
 #[tokio::test]
 async fn an_idle_connection_that_was_closed_is_noticed() {
-    let relay = Relay::start(Offer {
-        fault: Fault::DropsAfterDot { accepted: true },
-        ..Offer::default()
-    })
-    .await;
+    let relay =
+        Relay::start(Offer { fault: Fault::DropsAfterDot { accepted: true }, ..Offer::default() })
+            .await;
     let mut session = open(&relay).await;
     assert!(session.is_fresh().await);
     let _ = send(&mut session, "ada@example.org").await;
@@ -341,34 +252,16 @@ async fn an_idle_connection_that_was_closed_is_noticed() {
 #[tokio::test]
 async fn a_connection_serves_only_so_many_mails() {
     let relay = Relay::start(Offer::default()).await;
-    let target = Target::new(Setup {
-        mails_per_connection: 2,
-        ..setup(&relay)
-    })
-    .unwrap();
+    let target = Target::new(Setup { mails_per_connection: 2, ..setup(&relay) }).unwrap();
     let mut session = Session::open(&target).await.unwrap();
-    let (a, b, c) = (
-        to("a@example.org"),
-        to("b@example.org"),
-        to("c@example.org"),
-    );
+    let (a, b, c) = (to("a@example.org"), to("b@example.org"), to("c@example.org"));
     for (envelope, next) in [(&a, &b), (&b, &c)] {
         assert!(session.is_open());
-        let mail = Mail {
-            envelope,
-            content: CONTENT,
-        };
+        let mail = Mail { envelope, content: CONTENT };
         session.send(mail, Some(next), || true).await;
     }
     assert!(!session.is_open());
-    assert_eq!(
-        relay
-            .lines()
-            .iter()
-            .filter(|l| l.starts_with("MAIL"))
-            .count(),
-        2
-    );
+    assert_eq!(relay.lines().iter().filter(|l| l.starts_with("MAIL")).count(), 2);
 }
 
 fn authority(relay: &Relay) -> tempfile::NamedTempFile {
@@ -416,17 +309,10 @@ async fn tls_and_log_in_work_both_ways() {
 
 #[tokio::test]
 async fn tls_that_is_required_is_required() {
-    for (fault, starttls) in [
-        (Fault::None, false),
-        (Fault::BreaksTls, true),
-        (Fault::InjectsBeforeTls, true),
-    ] {
-        let relay = Relay::start(Offer {
-            fault,
-            starttls,
-            ..Offer::default()
-        })
-        .await;
+    for (fault, starttls) in
+        [(Fault::None, false), (Fault::BreaksTls, true), (Fault::InjectsBeforeTls, true)]
+    {
+        let relay = Relay::start(Offer { fault, starttls, ..Offer::default() }).await;
         let ca = authority(&relay);
         let target = Target::new(Setup {
             security: Security::StartTls,
@@ -435,27 +321,17 @@ async fn tls_that_is_required_is_required() {
         })
         .unwrap();
         let outcome = Session::open(&target).await.unwrap_err();
-        assert!(
-            matches!(outcome.answer, Answer::Broken(Broken::Tls(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome.answer, Answer::Broken(Broken::Tls(_))), "{outcome:?}");
         assert!(!relay.lines().iter().any(|l| l.starts_with("MAIL")));
     }
 }
 
 #[tokio::test]
 async fn a_secret_never_goes_over_an_open_line() {
-    let relay = Relay::start(Offer {
-        keywords: vec!["AUTH PLAIN"],
-        ..Offer::default()
-    })
-    .await;
+    let relay = Relay::start(Offer { keywords: vec!["AUTH PLAIN"], ..Offer::default() }).await;
     let login = Credentials::new("user".to_owned(), "pass".to_owned());
-    let target = Target::new(Setup {
-        login: Some(Login::Password(login)),
-        ..setup(&relay)
-    })
-    .unwrap();
+    let target =
+        Target::new(Setup { login: Some(Login::Password(login)), ..setup(&relay) }).unwrap();
     let outcome = Session::open(&target).await.unwrap_err();
     assert_eq!(outcome.stage, Stage::Auth);
     assert!(!relay.lines().iter().any(|l| l.starts_with("AUTH")));
@@ -464,19 +340,11 @@ async fn a_secret_never_goes_over_an_open_line() {
 #[tokio::test]
 async fn a_bad_certificate_is_named() {
     for (host, until, trust, words) in [
-        (
-            "localhost",
-            2021,
-            true,
-            "valid from 2020-01-01 to 2021-01-01",
-        ),
+        ("localhost", 2021, true, "valid from 2020-01-01 to 2021-01-01"),
         ("mx.example.org", 2100, true, "Relay mx.example.org"),
         ("localhost", 2100, false, "issued by \"Test authority\""),
     ] {
-        let offer = Offer {
-            implicit: true,
-            ..Offer::default()
-        };
+        let offer = Offer { implicit: true, ..Offer::default() };
         let relay = Relay::named(offer, host, until).await;
         let ca = authority(&relay);
         let target = Target::new(Setup {
