@@ -9,5 +9,7 @@ pub mod standing;
 pub mod consent;
 pub mod suppression;
 
+pub mod export;
+pub mod import;
 pub mod key;
 pub mod token;
