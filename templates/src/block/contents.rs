@@ -1,0 +1,101 @@
+//! The list of contents of a long issue, with links to places in the mail.
+
+use maud::{Markup, html};
+
+use crate::block;
+use crate::flow::{Flow, Level};
+use crate::issue::{Block, CONTENTS_ABOVE, Issue};
+use crate::look::Look;
+
+/// More articles than this are listed by section, where there are sections.
+const LISTED: usize = 12;
+
+/// A line of the list.
+pub struct Entry<'a> {
+    /// The words.
+    pub title: &'a str,
+    /// The place in the mail.
+    pub anchor: String,
+}
+
+/// The place of an article, counted from 0.
+pub fn article_anchor(index: usize) -> String {
+    format!("a{}", index + 1)
+}
+
+/// The place of a section, counted from 0.
+pub fn section_anchor(index: usize) -> String {
+    format!("s{}", index + 1)
+}
+
+/// What the list says; empty for a short issue.
+pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
+    let mut articles = Vec::new();
+    for block in issue.sections.iter().flat_map(|section| &section.blocks) {
+        if let Block::Article(article) = block {
+            articles.push(Entry {
+                title: &article.title,
+                anchor: article_anchor(articles.len()),
+            });
+        }
+    }
+    if articles.len() <= CONTENTS_ABOVE {
+        return Vec::new();
+    }
+    let sections: Vec<Entry<'_>> = issue
+        .sections
+        .iter()
+        .enumerate()
+        .filter_map(|(index, section)| {
+            Some(Entry {
+                title: section.title.as_deref()?,
+                anchor: section_anchor(index),
+            })
+        })
+        .collect();
+    if articles.len() > LISTED && sections.len() > 1 {
+        return sections;
+    }
+    articles.truncate(LISTED);
+    articles
+}
+
+/// A box with the list.
+pub fn html(issue: &Issue, look: &Look<'_>) -> Markup {
+    let entries = entries(issue);
+    if entries.is_empty() {
+        return html! {};
+    }
+    let light = &look.plan.light;
+    let font = &look.plan.fonts.body;
+    block::row(
+        look,
+        "26px 24px 0 24px",
+        &html! {
+            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" {
+                tr {
+                    td class="n" bgcolor=(light.tint)
+                        style={ "background-color:" (light.tint) ";padding:18px 20px 12px 20px" (look.round()) } {
+                        h2 class="h" style=(look.h3) { (look.words.contents) }
+                        ul class="l" style={ "margin:0;padding:0 0 0 20px;color:" (light.link) } {
+                            @for entry in &entries {
+                                li class="l" style={ "margin:0 0 8px 0;font-family:" (font) ";font-size:16px;line-height:1.5;color:" (light.link) } {
+                                    a class="l" href={ "#" (entry.anchor) } style=(look.link) { (entry.title) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// The titles alone: there is nowhere to jump to.
+pub fn text(issue: &Issue, look: &Look<'_>, flow: &mut Flow) {
+    let entries = entries(issue);
+    if !entries.is_empty() {
+        flow.heading(Level::Two, look.words.contents);
+        flow.items(entries.iter().map(|entry| entry.title));
+    }
+}

@@ -1,0 +1,1 @@
+//! Made-up content in every size and shape, for tests and previews.

@@ -1,0 +1,35 @@
+//! Standing words in British English.
+
+use super::Words;
+
+pub(super) const WORDS: Words = Words {
+    newsletter: "Newsletter",
+    issue: "Issue",
+    contents: "In this issue",
+    read_on: "Read on",
+    photo: "Photo",
+    picture: "Picture",
+    place: "Place",
+    about_event: "About the event",
+    calendar: "Add to calendar",
+    quotes: ("“", "”"),
+    reason_before: "You receive this email because you subscribed to",
+    reason_after: "",
+    unsubscribe: "Unsubscribe from this newsletter",
+    preferences: "Change your preferences",
+    web_version: "View in browser",
+    privacy: "Privacy notice",
+    accessibility: "Accessibility statement",
+    imprint: "Legal notice",
+    represented_by: "Represented by",
+    responsible: "Responsible for the content",
+    authority: "Supervisory authority",
+    register: "Register",
+    vat_id: "VAT number",
+    phone: "Telephone",
+    email: "Email",
+    shortened: "This is a long issue. All of it, at full length, is on the web:",
+    whole_issue: "Read the whole issue in your browser",
+    also: "Also",
+    published_by: "Published by",
+};

@@ -1,0 +1,35 @@
+//! Standing words in German, with the formal address.
+
+use super::Words;
+
+pub(super) const WORDS: Words = Words {
+    newsletter: "Newsletter",
+    issue: "Ausgabe",
+    contents: "In dieser Ausgabe",
+    read_on: "Weiterlesen",
+    photo: "Foto",
+    picture: "Bild",
+    place: "Ort",
+    about_event: "Zur Veranstaltung",
+    calendar: "In den Kalender",
+    quotes: ("„", "“"),
+    reason_before: "Sie erhalten diese E-Mail, weil Sie",
+    reason_after: "abonniert haben.",
+    unsubscribe: "Newsletter abbestellen",
+    preferences: "Einstellungen ändern",
+    web_version: "Im Browser ansehen",
+    privacy: "Datenschutz",
+    accessibility: "Erklärung zur Barrierefreiheit",
+    imprint: "Impressum",
+    represented_by: "Vertreten durch",
+    responsible: "Verantwortlich für den Inhalt",
+    authority: "Aufsichtsbehörde",
+    register: "Register",
+    vat_id: "Umsatzsteuer-ID",
+    phone: "Telefon",
+    email: "E-Mail",
+    shortened: "Diese Ausgabe ist lang. Alle Beiträge in voller Länge finden Sie hier:",
+    whole_issue: "Ganze Ausgabe im Browser lesen",
+    also: "Außerdem",
+    published_by: "Herausgegeben von",
+};
