@@ -132,10 +132,7 @@ mod tests {
             url("HTTPS://example.org/ü \"x").as_deref(),
             Some("HTTPS://example.org/%C3%BC%20%22x")
         );
-        assert_eq!(
-            picture("cid:a@example.org").as_deref(),
-            Some("cid:a@example.org")
-        );
+        assert_eq!(picture("cid:a@example.org").as_deref(), Some("cid:a@example.org"));
         assert_eq!(picture("data:image/png;base64,AA"), None);
     }
 }

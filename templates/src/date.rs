@@ -13,18 +13,12 @@ const NBSP: char = '\u{a0}';
 /// "23. November 2026" or "23 November 2026".
 pub fn day(date: Date, language: Language) -> String {
     match language {
-        Language::German => format!(
-            "{}.{NBSP}{} {}",
-            date.day(),
-            month(date.month(), language),
-            date.year()
-        ),
-        Language::English => format!(
-            "{}{NBSP}{} {}",
-            date.day(),
-            month(date.month(), language),
-            date.year()
-        ),
+        Language::German => {
+            format!("{}.{NBSP}{} {}", date.day(), month(date.month(), language), date.year())
+        }
+        Language::English => {
+            format!("{}{NBSP}{} {}", date.day(), month(date.month(), language), date.year())
+        }
     }
 }
 
@@ -45,11 +39,9 @@ pub fn when(when: When, language: Language) -> String {
             Some(last) => days(first, last, language),
         },
         When::Moment { start, end } => match end.filter(|end| *end > start) {
-            None => format!(
-                "{}, {}",
-                long_day(start.date(), language),
-                time(start.time(), language)
-            ),
+            None => {
+                format!("{}, {}", long_day(start.date(), language), time(start.time(), language))
+            }
             Some(end) if end.date() == start.date() => format!(
                 "{}, {}",
                 long_day(start.date(), language),
@@ -87,18 +79,14 @@ fn days(first: Date, last: Date, language: Language) -> String {
     let same_month = same_year && first.month() == last.month();
     match language {
         Language::German if same_month => format!("{from}, {}., bis {to}", first.day()),
-        Language::German if same_year => format!(
-            "{from}, {}.{NBSP}{}, bis {to}",
-            first.day(),
-            month(first.month(), language)
-        ),
+        Language::German if same_year => {
+            format!("{from}, {}.{NBSP}{}, bis {to}", first.day(), month(first.month(), language))
+        }
         Language::German => format!("{} bis {to}", long_day(first, language)),
         Language::English if same_month => format!("{from} {} to {to}", first.day()),
-        Language::English if same_year => format!(
-            "{from} {}{NBSP}{} to {to}",
-            first.day(),
-            month(first.month(), language)
-        ),
+        Language::English if same_year => {
+            format!("{from} {}{NBSP}{} to {to}", first.day(), month(first.month(), language))
+        }
         Language::English => format!("{} to {to}", long_day(first, language)),
     }
 }
@@ -139,11 +127,7 @@ fn span(start: Time, end: Time, language: Language) -> String {
 }
 
 fn german_clock(time: Time, minutes: bool) -> String {
-    if minutes {
-        format!("{}:{:02}", time.hour(), time.minute())
-    } else {
-        time.hour().to_string()
-    }
+    if minutes { format!("{}:{:02}", time.hour(), time.minute()) } else { time.hour().to_string() }
 }
 
 fn english_clock(time: Time) -> String {
@@ -151,11 +135,7 @@ fn english_clock(time: Time) -> String {
         0 => 12,
         hour => hour,
     };
-    if time.minute() == 0 {
-        hour.to_string()
-    } else {
-        format!("{hour}.{:02}", time.minute())
-    }
+    if time.minute() == 0 { hour.to_string() } else { format!("{hour}.{:02}", time.minute()) }
 }
 
 fn half(time: Time) -> &'static str {
@@ -178,24 +158,10 @@ fn month(month: i8, language: Language) -> &'static str {
     names[usize::from(month.unsigned_abs()).saturating_sub(1)]
 }
 
-const GERMAN_DAYS: [&str; 7] = [
-    "Montag",
-    "Dienstag",
-    "Mittwoch",
-    "Donnerstag",
-    "Freitag",
-    "Samstag",
-    "Sonntag",
-];
-const ENGLISH_DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const GERMAN_DAYS: [&str; 7] =
+    ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"];
+const ENGLISH_DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const GERMAN_MONTHS: [&str; 12] = [
     "Januar",
     "Februar",
@@ -227,9 +193,8 @@ const ENGLISH_MONTHS: [&str; 12] = [
 const GERMAN_SHORT: [&str; 12] = [
     "Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez.",
 ];
-const ENGLISH_SHORT: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const ENGLISH_SHORT: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 #[cfg(test)]
 mod tests {
@@ -310,9 +275,6 @@ mod tests {
                 "Thursday 31 December 2026 to Friday 1 January 2027".to_owned()
             )
         );
-        assert_eq!(
-            days(date(2026, 5, 1), Some(date(2026, 5, 1))).0,
-            "Freitag, 1. Mai 2026"
-        );
+        assert_eq!(days(date(2026, 5, 1), Some(date(2026, 5, 1))).0, "Freitag, 1. Mai 2026");
     }
 }

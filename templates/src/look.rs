@@ -58,10 +58,7 @@ impl<'a> Look<'a> {
             )
         };
         let head = |margin: &str, size: u8, leading: &str| {
-            format!(
-                "{};font-weight:{weight}",
-                font(margin, heading, size, leading, light.heading)
-            )
+            format!("{};font-weight:{weight}", font(margin, heading, size, leading, light.heading))
         };
         Self {
             plan,
@@ -70,10 +67,7 @@ impl<'a> Look<'a> {
             text: font("0 0 14px 0", body, size, "1.55", light.text),
             text_last: font("0", body, size, "1.55", light.text),
             small: font("8px 0 0 0", body, 14, "1.45", light.muted),
-            kicker: format!(
-                "{};font-weight:700",
-                font("0 0 6px 0", body, 14, "1.4", light.link)
-            ),
+            kicker: format!("{};font-weight:700", font("0 0 6px 0", body, 14, "1.4", light.link)),
             subtitle: font("0 0 10px 0", body, size + 1, "1.45", light.muted),
             h1: head("0 0 14px 0", plan.fonts.title, "1.2"),
             h2: head("0 0 8px 0", 23, "1.3"),
@@ -86,10 +80,7 @@ impl<'a> Look<'a> {
 
     /// Style of a cell on the column's ground.
     pub fn sheet(&self, padding: &str) -> String {
-        format!(
-            "background-color:{};padding:{padding}",
-            self.plan.light.sheet
-        )
+        format!("background-color:{};padding:{padding}", self.plan.light.sheet)
     }
 
     /// `border-radius`, or nothing where corners are sharp.

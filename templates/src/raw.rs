@@ -40,9 +40,7 @@ pub fn open_columns(whole: u32, first: u32) -> Markup {
 
 /// Goes on to the second.
 pub fn next_column(width: u32) -> Markup {
-    PreEscaped(format!(
-        "<!--[if mso]></td><td width=\"{width}\" valign=\"top\"><![endif]-->"
-    ))
+    PreEscaped(format!("<!--[if mso]></td><td width=\"{width}\" valign=\"top\"><![endif]-->"))
 }
 
 /// The style element: what only helps. Every visible style is inline as well.

@@ -19,12 +19,8 @@ pub enum Slot {
 
 impl Slot {
     /// Every slot there is.
-    pub const ALL: [Self; 4] = [
-        Self::Salutation,
-        Self::Unsubscribe,
-        Self::Preferences,
-        Self::WebVersion,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::Salutation, Self::Unsubscribe, Self::Preferences, Self::WebVersion];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,9 +41,7 @@ pub struct Slots {
 impl Slots {
     /// Marks with this nonce; 128 random bits make them unguessable.
     pub fn new(nonce: u128) -> Self {
-        Self {
-            nonce: format!("{nonce:032x}"),
-        }
+        Self { nonce: format!("{nonce:032x}") }
     }
 
     /// The text that stands where the slot is, as in `slot-<nonce>-unsubscribe`.

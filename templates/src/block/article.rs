@@ -126,10 +126,7 @@ pub fn text(article: &Article, level: Level, look: &Look<'_>, flow: &mut Flow) {
         flow.paragraph(paragraph);
     }
     if let Some(url) = &article.url {
-        flow.link(
-            article.link_text.as_deref().unwrap_or(look.words.read_on),
-            url,
-        );
+        flow.link(article.link_text.as_deref().unwrap_or(look.words.read_on), url);
     }
     for link in &article.links {
         flow.link(&link.text, &link.url);

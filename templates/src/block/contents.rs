@@ -33,10 +33,7 @@ pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
     let mut articles = Vec::new();
     for block in issue.sections.iter().flat_map(|section| &section.blocks) {
         if let Block::Article(article) = block {
-            articles.push(Entry {
-                title: &article.title,
-                anchor: article_anchor(articles.len()),
-            });
+            articles.push(Entry { title: &article.title, anchor: article_anchor(articles.len()) });
         }
     }
     if articles.len() <= CONTENTS_ABOVE {
@@ -47,10 +44,7 @@ pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
         .iter()
         .enumerate()
         .filter_map(|(index, section)| {
-            Some(Entry {
-                title: section.title.as_deref()?,
-                anchor: section_anchor(index),
-            })
+            Some(Entry { title: section.title.as_deref()?, anchor: section_anchor(index) })
         })
         .collect();
     if articles.len() > LISTED && sections.len() > 1 {

@@ -66,10 +66,7 @@ fn body(event: &Event, level: Level, look: &Look<'_>) -> Markup {
 /// Both name the event, so that no two links of a mail read the same.
 fn links(event: &Event, look: &Look<'_>) -> Vec<Link> {
     let named = |words: &str, url: &Option<String>| {
-        url.clone().map(|url| Link {
-            text: format!("{words}: {}", event.title),
-            url,
-        })
+        url.clone().map(|url| Link { text: format!("{words}: {}", event.title), url })
     };
     let more = named(look.words.about_event, &event.url);
     let calendar = named(look.words.calendar, &event.calendar_url);

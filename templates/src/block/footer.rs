@@ -22,10 +22,7 @@ impl Foot<'_> {
         let mut links = self.links.clone();
         let mut add = |text: &str, url: &str| {
             if !url.is_empty() {
-                links.push(Link {
-                    text: text.to_owned(),
-                    url: url.to_owned(),
-                });
+                links.push(Link { text: text.to_owned(), url: url.to_owned() });
             }
         };
         add(look.words.privacy, &self.publication.privacy_url);

@@ -62,17 +62,10 @@ fn height(image: &Image, width: u32) -> u64 {
 
 /// Caption and credit in one line: "Der Südkai am Montag. Foto: Jana Muster".
 fn below(image: &Image, words: &Words) -> Option<String> {
-    let credit = image
-        .credit
-        .as_deref()
-        .map(|credit| credited(credit, words));
+    let credit = image.credit.as_deref().map(|credit| credited(credit, words));
     match (image.caption.as_deref(), credit) {
         (Some(caption), Some(credit)) => {
-            let stop = if caption.ends_with(['.', '!', '?', '“', '”']) {
-                ""
-            } else {
-                "."
-            };
+            let stop = if caption.ends_with(['.', '!', '?', '“', '”']) { "" } else { "." };
             Some(format!("{caption}{stop} {credit}"))
         }
         (Some(caption), None) => Some(caption.to_owned()),
@@ -82,28 +75,15 @@ fn below(image: &Image, words: &Words) -> Option<String> {
 
 /// "Foto: Jana Muster", unless the credit says already what it is.
 fn credited(credit: &str, words: &Words) -> String {
-    const SAID: [&str; 9] = [
-        "foto",
-        "bild",
-        "grafik",
-        "illustration",
-        "quelle",
-        "photo",
-        "picture",
-        "©",
-        "(c)",
-    ];
+    const SAID: [&str; 9] =
+        ["foto", "bild", "grafik", "illustration", "quelle", "photo", "picture", "©", "(c)"];
     let lower = credit.to_lowercase();
     let said = SAID.iter().any(|said| {
         lower
             .strip_prefix(said)
             .is_some_and(|rest| rest.starts_with([':', ' ', 's']) || *said == "©" || *said == "(c)")
     });
-    if said {
-        credit.to_owned()
-    } else {
-        format!("{}: {credit}", words.photo)
-    }
+    if said { credit.to_owned() } else { format!("{}: {credit}", words.photo) }
 }
 
 /// What the picture shows, says, and who made it, in brackets.
@@ -113,14 +93,8 @@ pub fn text(image: &Image, words: &Words, flow: &mut Flow) {
         ("", None) => {}
         ("", Some(below)) => flow.paragraph(&format!("[{below}]")),
         (alt, below) => {
-            let stop = if alt.ends_with(['.', '!', '?']) {
-                ""
-            } else {
-                "."
-            };
-            let below = below
-                .map(|below| format!("{stop} {below}"))
-                .unwrap_or_default();
+            let stop = if alt.ends_with(['.', '!', '?']) { "" } else { "." };
+            let below = below.map(|below| format!("{stop} {below}")).unwrap_or_default();
             flow.paragraph(&format!("[{}: {alt}{below}]", words.picture));
         }
     }

@@ -72,10 +72,7 @@ impl Choice {
         let mut plan = shipped::plan(self.base);
         self.light.change(&mut plan.light);
         self.dark.change(&mut plan.dark);
-        set(
-            &mut plan.fonts.heading,
-            self.heading_font.as_deref().map(stack),
-        );
+        set(&mut plan.fonts.heading, self.heading_font.as_deref().map(stack));
         set(&mut plan.fonts.body, self.body_font.as_deref().map(stack));
         set(&mut plan.radius, self.radius.map(|radius| radius.min(24)));
         set(&mut plan.masthead, self.masthead);
@@ -112,9 +109,7 @@ fn set<T>(place: &mut T, value: Option<T>) {
 /// Names of fonts and commas; anything that could end a declaration goes.
 fn stack(font: &str) -> String {
     let font = font.replace('"', "'");
-    font.chars()
-        .filter(|c| c.is_alphanumeric() || " ,'-".contains(*c))
-        .collect()
+    font.chars().filter(|c| c.is_alphanumeric() || " ,'-".contains(*c)).collect()
 }
 
 #[cfg(test)]
@@ -127,10 +122,7 @@ mod tests {
             base: Name::Town,
             radius: Some(99),
             body_font: Some("\"Segoe UI\", Arial; color: red".to_owned()),
-            light: Changes {
-                link: Some(Colour::rgb(0x00_4d_66)),
-                ..Changes::default()
-            },
+            light: Changes { link: Some(Colour::rgb(0x00_4d_66)), ..Changes::default() },
             ..Choice::default()
         };
         let brand = choice.brand().unwrap();

@@ -19,11 +19,7 @@ pub struct Unreadable(String);
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is no colour: write six digits, as in \"#0b5fa5\"",
-            self.0
-        )
+        write!(f, "{:?} is no colour: write six digits, as in \"#0b5fa5\"", self.0)
     }
 }
 
@@ -90,11 +86,7 @@ impl Colour {
     fn linear(self) -> [f64; 3] {
         [self.red, self.green, self.blue].map(|channel| {
             let value = f64::from(channel) / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
-            }
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         })
     }
 
@@ -129,11 +121,8 @@ impl Colour {
     reason = "clamped to 0..=255 first"
 )]
 fn gamma(linear: f64) -> u8 {
-    let value = if linear <= 0.003_130_8 {
-        12.92 * linear
-    } else {
-        1.055 * linear.powf(1.0 / 2.4) - 0.055
-    };
+    let value =
+        if linear <= 0.003_130_8 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 };
     (value * 255.0).round().clamp(0.0, 255.0) as u8
 }
 
@@ -179,9 +168,7 @@ mod tests {
         let blue = Colour::parse("#0B5fa5").unwrap();
         assert_eq!(blue.to_string(), "#0b5fa5");
         assert_eq!(blue.at_lightness(blue.lightness()), blue);
-        for wrong in [
-            "0b5fa5", "#0b5fa", "#0b5fa5f", "#0b5fag", "#+b5fa5", "blue", "",
-        ] {
+        for wrong in ["0b5fa5", "#0b5fa", "#0b5fa5f", "#0b5fag", "#+b5fa5", "blue", ""] {
             assert!(Colour::parse(wrong).is_err(), "{wrong}");
         }
     }

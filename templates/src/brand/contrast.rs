@@ -55,12 +55,7 @@ pub enum View {
 }
 
 impl View {
-    const ALL: [Self; 4] = [
-        Self::Light,
-        Self::Dark,
-        Self::PartlyInverted,
-        Self::FullyInverted,
-    ];
+    const ALL: [Self; 4] = [Self::Light, Self::Dark, Self::PartlyInverted, Self::FullyInverted];
 
     fn words(self, colour: Colour) -> Colour {
         match self {
@@ -139,11 +134,7 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
             }
         }
     }
-    if pairs.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal { pairs })
-    }
+    if pairs.is_empty() { Ok(()) } else { Err(Refusal { pairs }) }
 }
 
 /// The colour of the same hue, nearest in lightness, that passes on all its
@@ -152,18 +143,14 @@ fn nearest(plan: &Plan, view: View, colour: Colour, grounds: &[Field]) -> Option
     const STEPS: i32 = 200;
     let dark = view == View::Dark;
     let passes = |candidate: Colour| {
-        View::ALL
-            .into_iter()
-            .filter(|other| (*other == View::Dark) == dark)
-            .all(|other| {
-                let palette = other.palette(plan);
-                let mut grounds = grounds.iter();
-                grounds.all(|ground| other.contrast(candidate, ground.1(palette)) >= NEEDED)
-            })
+        View::ALL.into_iter().filter(|other| (*other == View::Dark) == dark).all(|other| {
+            let palette = other.palette(plan);
+            let mut grounds = grounds.iter();
+            grounds.all(|ground| other.contrast(candidate, ground.1(palette)) >= NEEDED)
+        })
     };
-    let mut candidates: Vec<f64> = (0..=STEPS)
-        .map(|step| f64::from(step) / f64::from(STEPS))
-        .collect();
+    let mut candidates: Vec<f64> =
+        (0..=STEPS).map(|step| f64::from(step) / f64::from(STEPS)).collect();
     let here = colour.lightness();
     candidates.sort_by(|one, two| (one - here).abs().total_cmp(&(two - here).abs()));
     let mut tried = candidates.into_iter().map(|l| colour.at_lightness(l));
@@ -194,11 +181,9 @@ impl fmt::Display for Pair {
         )?;
         match self.proposal {
             Some(proposal) => write!(f, "; {proposal} would pass"),
-            None => write!(
-                f,
-                "; no lightness of this colour passes, change {palette}.{}",
-                self.ground
-            ),
+            None => {
+                write!(f, "; no lightness of this colour passes, change {palette}.{}", self.ground)
+            }
         }
     }
 }
@@ -246,10 +231,6 @@ mod tests {
         let refusal = check(&plan).unwrap_err();
         assert_eq!(refusal.pairs.len(), 1);
         assert_eq!(refusal.pairs[0].view, View::Dark);
-        assert!(
-            refusal
-                .to_string()
-                .contains("dark.button_text #909090 on dark.button")
-        );
+        assert!(refusal.to_string().contains("dark.button_text #909090 on dark.button"));
     }
 }

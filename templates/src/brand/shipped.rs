@@ -156,20 +156,8 @@ pub fn magazine() -> Plan {
 
 /// In the order of [`Palette`]'s fields.
 fn palette(colours: [u32; 12]) -> Palette {
-    let [
-        page,
-        sheet,
-        tint,
-        text,
-        muted,
-        heading,
-        link,
-        band,
-        band_text,
-        button,
-        button_text,
-        line,
-    ] = colours.map(Colour::rgb);
+    let [page, sheet, tint, text, muted, heading, link, band, band_text, button, button_text, line] =
+        colours.map(Colour::rgb);
     Palette {
         page,
         sheet,

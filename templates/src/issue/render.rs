@@ -22,10 +22,7 @@ use crate::slot::{Slot, Slots};
 pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &Slots) -> Mail {
     let look = Look::new(brand, language);
     let issue = &fitted.issue;
-    let whole = issue
-        .web_version
-        .clone()
-        .unwrap_or_else(|| slots.mark(Slot::WebVersion));
+    let whole = issue.web_version.clone().unwrap_or_else(|| slots.mark(Slot::WebVersion));
     let head = head(issue, &look);
     let foot = foot(issue, &look, slots, &whole);
     let preheader = preheader(issue, &look, &head);
@@ -64,26 +61,18 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
 fn head<'a>(issue: &'a Issue, look: &Look<'_>) -> Head<'a> {
     Head {
         publication: &issue.publication,
-        number: issue
-            .number
-            .map(|number| format!("{} {number}", look.words.issue)),
+        number: issue.number.map(|number| format!("{} {number}", look.words.issue)),
         day: Some(date::day(issue.date, look.language)),
     }
 }
 
 fn foot<'a>(issue: &'a Issue, look: &Look<'_>, slots: &Slots, whole: &str) -> Foot<'a> {
     let words = look.words;
-    let link = |text: &str, url: String| Link {
-        text: text.to_owned(),
-        url,
-    };
+    let link = |text: &str, url: String| Link { text: text.to_owned(), url };
     let reason = issue.reason.clone().unwrap_or_else(|| {
         let (open, close) = words.quotes;
         let name = &issue.publication.name;
-        let reason = format!(
-            "{} {open}{name}{close} {}",
-            words.reason_before, words.reason_after
-        );
+        let reason = format!("{} {open}{name}{close} {}", words.reason_before, words.reason_after);
         let reason = reason.trim_end();
         let stop = if reason.ends_with('.') { "" } else { "." };
         format!("{reason}{stop}")
@@ -111,11 +100,7 @@ fn preheader(issue: &Issue, look: &Look<'_>, head: &Head<'_>) -> String {
         "{} {}, {}",
         look.words.published_by, issue.publication.imprint.name, issue.publication.imprint.place
     );
-    let last = [
-        issue.publication.name.as_str(),
-        dateline.as_str(),
-        published.as_str(),
-    ];
+    let last = [issue.publication.name.as_str(), dateline.as_str(), published.as_str()];
     let said = titles.filter(|title| *title != issue.subject);
     preheader::filled(&issue.preheader, said.chain(last))
 }
@@ -123,10 +108,7 @@ fn preheader(issue: &Issue, look: &Look<'_>, head: &Head<'_>) -> String {
 fn note(look: &Look<'_>, whole: &str) -> Vec<Paragraph> {
     vec![Paragraph(vec![
         Span::Text(format!("{} ", look.words.shortened)),
-        Span::Link(Link {
-            text: look.words.whole_issue.to_owned(),
-            url: whole.to_owned(),
-        }),
+        Span::Link(Link { text: look.words.whole_issue.to_owned(), url: whole.to_owned() }),
     ])]
 }
 
@@ -157,11 +139,9 @@ fn block_html(block: &Block, anchor: &str, level: Level, look: &Look<'_>) -> Mar
         Block::Article(it) => article::html(it, &article::Place { anchor, level }, look),
         Block::Event(it) => event::html(it, level, look),
         Block::Quote(it) => quote::html(it, look),
-        Block::Button(it) => block::row(
-            look,
-            "28px 24px 0 24px",
-            &button::html(&it.text, &it.url, look),
-        ),
+        Block::Button(it) => {
+            block::row(look, "28px 24px 0 24px", &button::html(&it.text, &it.url, look))
+        }
         Block::Text(it) => block::row(look, "24px 24px 0 24px", &words::html(it, look)),
         Block::Divider => block::line(look),
     }
@@ -178,11 +158,7 @@ fn parted(above: Option<&Block>, block: &Block, opens: bool, look: &Look<'_>) ->
 }
 
 fn level(section: &Section) -> Level {
-    if section.title.is_some() {
-        Level::Three
-    } else {
-        Level::Two
-    }
+    if section.title.is_some() { Level::Three } else { Level::Two }
 }
 
 fn text(fitted: &Fitted, look: &Look<'_>, slots: &Slots, head: &Head<'_>, flow: &mut Flow) {

@@ -35,10 +35,9 @@ impl Effort {
             Self::Full => Some(Self::Lean),
             Self::Lean => Some(Self::Bare),
             Self::Bare => Some(Self::Blocks(BLOCKS)),
-            Self::Blocks(left) => left
-                .checked_sub(FEWER)
-                .filter(|left| *left > 0)
-                .map(Self::Blocks),
+            Self::Blocks(left) => {
+                left.checked_sub(FEWER).filter(|left| *left > 0).map(Self::Blocks)
+            }
         }
     }
 }
@@ -55,10 +54,7 @@ pub(super) fn apply(issue: &Issue, effort: Effort) -> Fitted {
     let mut issue = issue.clone();
     let (whole, teaser, blocks) = match effort {
         Effort::Full => {
-            return Fitted {
-                issue,
-                shortened: false,
-            };
+            return Fitted { issue, shortened: false };
         }
         Effort::Lean => (WHOLE_WHEN_LEAN, TEASER_WHEN_LEAN, usize::MAX),
         Effort::Bare => (WHOLE_WHEN_BARE, TEASER_WHEN_BARE, usize::MAX),
@@ -79,10 +75,7 @@ pub(super) fn apply(issue: &Issue, effort: Effort) -> Fitted {
         }
     }
     issue.sections.retain(|section| !section.blocks.is_empty());
-    Fitted {
-        issue,
-        shortened: true,
-    }
+    Fitted { issue, shortened: true }
 }
 
 fn shrink(article: &mut Article, teaser: usize) {
@@ -117,10 +110,7 @@ mod tests {
     #[test]
     fn text_ends_after_a_sentence_or_a_word() {
         assert_eq!(text("Kurz.", 10), "Kurz.");
-        assert_eq!(
-            text("Ein Satz ist aus. Noch einer folgt hier.", 25),
-            "Ein Satz ist aus."
-        );
+        assert_eq!(text("Ein Satz ist aus. Noch einer folgt hier.", 25), "Ein Satz ist aus.");
         assert_eq!(text("Ein langer Satz ohne Ende", 13), "Ein langer …");
         assert_eq!(text("Übergrößenträger", 5), "Überg …");
     }

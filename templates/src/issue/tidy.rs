@@ -33,10 +33,7 @@ pub(crate) fn publication(publication: &Publication) -> Publication {
         claim: clean::optional(publication.claim.as_deref()),
         home_url: publication.home_url.as_deref().and_then(clean::url),
         privacy_url: clean::url(&publication.privacy_url).unwrap_or_default(),
-        accessibility_url: publication
-            .accessibility_url
-            .as_deref()
-            .and_then(clean::url),
+        accessibility_url: publication.accessibility_url.as_deref().and_then(clean::url),
         imprint: imprint(&publication.imprint),
     }
 }
@@ -112,9 +109,7 @@ fn block(block: &Block) -> Option<Block> {
             let words = clean::line(&it.text);
             (!words.is_empty()).then(|| Block::Text(vec![Paragraph::from(words.as_str())]))
         }),
-        Block::Text(it) => Some(paragraphs(it))
-            .filter(|it| !it.is_empty())
-            .map(Block::Text),
+        Block::Text(it) => Some(paragraphs(it)).filter(|it| !it.is_empty()).map(Block::Text),
         Block::Divider => Some(Block::Divider),
     }
 }
