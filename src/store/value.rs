@@ -211,3 +211,77 @@ impl std::fmt::Display for Millis {
         write!(f, "{:.3}", self.timestamp())
     }
 }
+
+/// A JSON document as text, for columns that hold JSON: `jsonb` on PostgreSQL,
+/// checked text on SQLite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(pub String);
+
+/// PostgreSQL's number for `jsonb` (pg_type.dat).
+const JSONB: sqlx::postgres::types::Oid = sqlx::postgres::types::Oid(3802);
+/// The first octet of `jsonb` on the wire: the version of its form.
+const JSONB_VERSION: u8 = 1;
+
+impl Json {
+    /// The document of a record of ours.
+    ///
+    /// # Errors
+    /// It has a map whose keys are no text.
+    pub fn of(record: &impl Serialize) -> serde_json::Result<Self> {
+        serde_json::to_string(record).map(Json)
+    }
+
+    /// The record in the document.
+    ///
+    /// # Errors
+    /// The document is of another shape.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
+        serde_json::from_str(&self.0)
+    }
+}
+
+impl sqlx::Type<sqlx::Postgres> for Json {
+    fn type_info() -> sqlx::postgres::PgTypeInfo {
+        sqlx::postgres::PgTypeInfo::with_oid(JSONB)
+    }
+}
+
+impl<'q> sqlx::Encode<'q, sqlx::Postgres> for Json {
+    fn encode_by_ref(
+        &self,
+        buffer: &mut sqlx::postgres::PgArgumentBuffer,
+    ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        buffer.push(JSONB_VERSION);
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(sqlx::encode::IsNull::No)
+    }
+}
+
+impl<'r> sqlx::Decode<'r, sqlx::Postgres> for Json {
+    fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        let octets = value.as_bytes()?;
+        let text = octets.strip_prefix(&[JSONB_VERSION]).unwrap_or(octets);
+        Ok(Json(str::from_utf8(text)?.to_owned()))
+    }
+}
+
+impl sqlx::Type<sqlx::Sqlite> for Json {
+    fn type_info() -> sqlx::sqlite::SqliteTypeInfo {
+        <String as sqlx::Type<sqlx::Sqlite>>::type_info()
+    }
+}
+
+impl<'q> sqlx::Encode<'q, sqlx::Sqlite> for Json {
+    fn encode_by_ref(
+        &self,
+        buffer: &mut <sqlx::Sqlite as sqlx::Database>::ArgumentBuffer,
+    ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        <String as sqlx::Encode<'q, sqlx::Sqlite>>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl<'r> sqlx::Decode<'r, sqlx::Sqlite> for Json {
+    fn decode(value: sqlx::sqlite::SqliteValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        <String as sqlx::Decode<'r, sqlx::Sqlite>>::decode(value).map(Json)
+    }
+}
