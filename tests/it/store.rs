@@ -1,7 +1,7 @@
 //! Both databases behind one type: the same tables, the same promises.
 
 use rundbrief::store::open::Location;
-use rundbrief::store::value::{Json, Millis};
+use rundbrief::store::value::Millis;
 use rundbrief::store::{Kind, Store, migration};
 use rundbrief::{on, read};
 
@@ -12,7 +12,6 @@ on_both![
     a_migrated_database_opens_again,
     a_pool_for_reads_sees_what_was_committed,
     after_a_conflict_the_transaction_goes_on,
-    a_json_document_comes_back,
 ];
 
 const SUPPRESS: &str = "insert into suppression (address_hash, reason, at) values ($1, 'left', $2) \
@@ -87,23 +86,6 @@ async fn after_a_conflict_the_transaction_goes_on(app: App) {
     }
     tx.commit().await.unwrap();
     assert_eq!(count(&app.store).await, 1);
-}
-
-async fn a_json_document_comes_back(app: App) {
-    let written = Json::of(&serde_json::json!({"wort": "Grüße \"'\\", "zahl": 7})).unwrap();
-    let mut tx = app.store.begin().await.unwrap();
-    on!(tx, |c| sqlx::query("insert into pace values ('relay', '', $1, 1)")
-        .bind(&written)
-        .execute(c)
-        .await
-        .map(drop))
-    .unwrap();
-    tx.commit().await.unwrap();
-    let (read,): (Json,) =
-        read!(app.store, |db| sqlx::query_as("select state from pace").fetch_one(db).await)
-            .unwrap();
-    let value = |json: &Json| -> serde_json::Value { json.read().unwrap() };
-    assert_eq!(value(&read), value(&written));
 }
 
 /// Table, column, whether it may be null.
