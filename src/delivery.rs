@@ -1,1 +1,4 @@
 //! One issue to one subscriber: the ledger and those who write it.
+
+pub mod journal;
+pub mod state;
