@@ -1,0 +1,403 @@
+//! The worker's journal: a preallocated local file that knows, at any instant, of
+//! which mails the final dot may have been written and what the relay replied. It
+//! survives a killed process with every record, and a power cut with every record
+//! that was synced. It holds two halves; one is written, and when it is full the
+//! few records that still matter move to the other.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The file's name in the data directory.
+pub const FILE: &str = "delivery.journal";
+/// Bytes of one half: some 40,000 records of usual size.
+const HALF_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of a page of the header; two pages are written in turn, so a torn one leaves the other.
+const PAGE_BYTES: u64 = 4096;
+const MAGIC: &[u8; 8] = b"rundjrn1";
+/// Bytes of a record without its words: length, epoch, kind, numbers, checksum.
+const HEAD_BYTES: usize = 2 + 8 + 1 + 8 + 8 + 8 + 2;
+const SUM_BYTES: usize = 4;
+/// The most words a record keeps, in bytes.
+const WORDS_BYTES: usize = 1024;
+
+/// What the journal knows of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The final dot is about to be written.
+    Begun,
+    /// The relay replied so.
+    Replied {
+        /// The reply's code.
+        code: u16,
+        /// The relay's own words.
+        words: String,
+    },
+}
+
+/// One note with its claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The delivery.
+    pub delivery: i64,
+    /// The claim's generation.
+    pub generation: i64,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// What.
+    pub note: Note,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be made, read or written.
+    #[error("{path}: {source}. The journal must be writable before anything is sent")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// More mails are unsettled than fit.
+    #[error("{path}: the journal is full of mails that could not be recorded")]
+    Full {
+        /// The file.
+        path: String,
+    },
+}
+
+/// An open journal. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: String,
+    file: File,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    epoch: u64,
+    /// Where the next record goes, from the start of the current half.
+    used: u64,
+    /// The newest note of every delivery that the database does not know yet.
+    live: HashMap<i64, Record>,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens or makes the journal, and hands over what the last process left in it.
+    pub fn open(directory: &Path) -> Result<(Journal, Vec<Record>), Error> {
+        let path = directory.join(FILE);
+        let shown = path.display().to_string();
+        let fail = |source| Error::Io { path: shown.clone(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(fail)?;
+        allocate(&file).map_err(fail)?;
+        let epoch = newest_epoch(&file).map_err(fail)?;
+        let mut half = vec![0; HALF_BYTES as usize];
+        file.read_exact_at(&mut half, half_at(epoch)).map_err(fail)?;
+        let (records, used) = scan(&half, epoch);
+        let mut live = HashMap::new();
+        for record in records {
+            live.insert(record.delivery, record);
+        }
+        let left: Vec<Record> = live.values().cloned().collect();
+        let inner = Inner { epoch, used, live, buffer: Vec::new() };
+        let shared = Shared { path: shown, file, inner: Mutex::new(inner) };
+        Ok((Journal { shared: Arc::new(shared) }, left))
+    }
+
+    /// Writes notes, all in one write. They survive this process; they survive
+    /// the machine after the next [`Journal::sync`].
+    pub fn note(&self, records: impl IntoIterator<Item = Record>) -> Result<(), Error> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        inner.buffer.clear();
+        for record in records {
+            encode(&record, inner.epoch, &mut inner.buffer);
+            inner.live.insert(record.delivery, record);
+        }
+        if inner.used + inner.buffer.len() as u64 > HALF_BYTES {
+            return self.turn(inner);
+        }
+        self.write(&inner.buffer, half_at(inner.epoch) + inner.used)?;
+        inner.used += inner.buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Makes everything noted so far survive the machine.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.shared.file.sync_data().map_err(|source| self.fail(source))
+    }
+
+    /// The database has recorded these: they need no place here any more.
+    pub fn forget(&self, deliveries: impl IntoIterator<Item = i64>) {
+        let mut inner = self.lock();
+        for delivery in deliveries {
+            inner.live.remove(&delivery);
+        }
+    }
+
+    /// Deliveries the database does not know yet.
+    pub fn len(&self) -> usize {
+        self.lock().live.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().live.is_empty()
+    }
+
+    /// Moves what still matters to the other half; the header then points there.
+    fn turn(&self, inner: &mut Inner) -> Result<(), Error> {
+        let epoch = inner.epoch + 1;
+        inner.buffer.clear();
+        for record in inner.live.values() {
+            encode(record, epoch, &mut inner.buffer);
+        }
+        if inner.buffer.len() as u64 > HALF_BYTES / 2 {
+            return Err(Error::Full { path: self.shared.path.clone() });
+        }
+        self.write(&inner.buffer, half_at(epoch))?;
+        self.sync()?;
+        self.write(&header(epoch), page_at(epoch))?;
+        self.sync()?;
+        (inner.epoch, inner.used) = (epoch, inner.buffer.len() as u64);
+        Ok(())
+    }
+
+    fn write(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
+        self.shared.file.write_all_at(bytes, at).map_err(|source| self.fail(source))
+    }
+
+    fn fail(&self, source: io::Error) -> Error {
+        Error::Io { path: self.shared.path.clone(), source }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the disk space before anything is sent, so that a full disk cannot lose a reply.
+fn allocate(file: &File) -> io::Result<()> {
+    let whole = 2 * PAGE_BYTES + 2 * HALF_BYTES;
+    if file.metadata()?.len() == whole {
+        return Ok(());
+    }
+    let zeros = vec![0; 64 * 1024];
+    let mut at = 0;
+    while at < whole {
+        let piece = zeros.len().min((whole - at) as usize);
+        file.write_all_at(&zeros[..piece], at)?;
+        at += piece as u64;
+    }
+    file.set_len(whole)?;
+    file.write_all_at(&header(1), page_at(1))?;
+    file.sync_all()
+}
+
+fn half_at(epoch: u64) -> u64 {
+    2 * PAGE_BYTES + epoch % 2 * HALF_BYTES
+}
+
+fn page_at(epoch: u64) -> u64 {
+    epoch % 2 * PAGE_BYTES
+}
+
+fn header(epoch: u64) -> Vec<u8> {
+    let mut page = MAGIC.to_vec();
+    page.extend_from_slice(&epoch.to_le_bytes());
+    let sum = crc32fast::hash(&page);
+    page.extend_from_slice(&sum.to_le_bytes());
+    page
+}
+
+/// The newest of the two header pages whose checksum holds.
+fn newest_epoch(file: &File) -> io::Result<u64> {
+    let mut newest = 1;
+    for page in 0..2 {
+        let mut bytes = [0; 20];
+        file.read_exact_at(&mut bytes, page * PAGE_BYTES)?;
+        let (epoch, _) = bytes[8..].split_first_chunk::<8>().expect("the page has 20 bytes");
+        let epoch = u64::from_le_bytes(*epoch);
+        if header(epoch) == bytes {
+            newest = newest.max(epoch);
+        }
+    }
+    Ok(newest)
+}
+
+fn encode(record: &Record, epoch: u64, out: &mut Vec<u8>) {
+    let (kind, code, words) = match &record.note {
+        Note::Begun => (1, 0, ""),
+        Note::Replied { code, words } => (2, *code, words.as_str()),
+    };
+    let words = &words.as_bytes()[..words.len().min(WORDS_BYTES)];
+    let start = out.len();
+    let length = HEAD_BYTES + words.len() + SUM_BYTES;
+    out.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend_from_slice(&epoch.to_le_bytes());
+    out.push(kind);
+    out.extend_from_slice(&record.delivery.to_le_bytes());
+    out.extend_from_slice(&record.generation.to_le_bytes());
+    out.extend_from_slice(&record.at.to_le_bytes());
+    out.extend_from_slice(&u16::to_le_bytes(code));
+    out.extend_from_slice(words);
+    let sum = crc32fast::hash(&out[start..]);
+    out.extend_from_slice(&sum.to_le_bytes());
+}
+
+/// All whole records of this epoch from the start, and where they end; a torn
+/// record, or one of an older epoch, is the end.
+fn scan(half: &[u8], epoch: u64) -> (Vec<Record>, u64) {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while let Some((record, length)) = decode(&half[at..], epoch) {
+        records.push(record);
+        at += length;
+    }
+    (records, at as u64)
+}
+
+fn decode(bytes: &[u8], epoch: u64) -> Option<(Record, usize)> {
+    let (length, _) = bytes.split_first_chunk::<2>()?;
+    let length = usize::from(u16::from_le_bytes(*length));
+    if length < HEAD_BYTES + SUM_BYTES {
+        return None;
+    }
+    let (body, sum) = bytes.get(..length)?.split_last_chunk::<SUM_BYTES>()?;
+    if crc32fast::hash(body) != u32::from_le_bytes(*sum) {
+        return None;
+    }
+    let number = |at: usize| -> Option<[u8; 8]> { body.get(at..at + 8)?.try_into().ok() };
+    if u64::from_le_bytes(number(2)?) != epoch {
+        return None;
+    }
+    let note = match body[10] {
+        1 => Note::Begun,
+        2 => Note::Replied {
+            code: u16::from_le_bytes([body[35], body[36]]),
+            words: String::from_utf8_lossy(&body[HEAD_BYTES..]).into_owned(),
+        },
+        _ => return None,
+    };
+    let record = Record {
+        delivery: i64::from_le_bytes(number(11)?),
+        generation: i64::from_le_bytes(number(19)?),
+        at: i64::from_le_bytes(number(27)?),
+        note,
+    };
+    Some((record, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn replied(delivery: i64, words: &str) -> Record {
+        let note = Note::Replied { code: 250, words: words.to_owned() };
+        Record { delivery, generation: 7, at: 1_700_000_000_000, note }
+    }
+
+    fn begun(delivery: i64) -> Record {
+        Record { delivery, generation: 7, at: 1, note: Note::Begun }
+    }
+
+    fn reopen(directory: &Path) -> Vec<Record> {
+        let (_, mut left) = Journal::open(directory).unwrap();
+        left.sort_by_key(|record| record.delivery);
+        left
+    }
+
+    #[test]
+    fn what_was_noted_is_there_after_the_process_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, left) = Journal::open(directory.path()).unwrap();
+        assert!(left.is_empty());
+        journal.note([begun(1)]).unwrap();
+        journal.note([replied(1, "250 2.0.0 Ok"), begun(2)]).unwrap();
+        journal.note([replied(3, "")]).unwrap();
+        journal.sync().unwrap();
+        drop(journal);
+        let left = reopen(directory.path());
+        assert_eq!(left, [replied(1, "250 2.0.0 Ok"), begun(2), replied(3, "")]);
+    }
+
+    #[test]
+    fn turning_keeps_what_the_database_does_not_know() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(directory.path()).unwrap();
+        journal.note([begun(-1), replied(-2, "kept")]).unwrap();
+        let words = "x".repeat(900);
+        for delivery in 0..20_000 {
+            journal.note([begun(delivery)]).unwrap();
+            journal.note([replied(delivery, &words)]).unwrap();
+            journal.forget([delivery]);
+        }
+        assert_eq!(journal.len(), 2);
+        drop(journal);
+        let left = reopen(directory.path());
+        assert!(left.contains(&begun(-1)) && left.contains(&replied(-2, "kept")));
+    }
+
+    #[test]
+    fn a_journal_full_of_unrecorded_mails_stops_the_sending() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(directory.path()).unwrap();
+        let words = "x".repeat(1000);
+        let full = (0..20_000).find(|n| journal.note([replied(*n, &words)]).is_err());
+        assert!(full.is_some());
+    }
+
+    #[test]
+    fn a_torn_tail_is_recognised_wherever_it_is_torn() {
+        let mut whole = Vec::new();
+        encode(&replied(1, "first"), 5, &mut whole);
+        let first = whole.len();
+        encode(&replied(2, "second"), 5, &mut whole);
+        for cut in first..whole.len() {
+            let mut torn = whole[..cut].to_vec();
+            torn.resize(whole.len() + 100, 0);
+            let (records, used) = scan(&torn, 5);
+            assert_eq!(records, [replied(1, "first")], "torn at {cut}");
+            assert_eq!(used as usize, first);
+        }
+        assert_eq!(scan(&whole, 5).0.len(), 2);
+        assert_eq!(scan(&whole, 6).0.len(), 0, "another epoch's records are old");
+    }
+
+    #[test]
+    fn a_torn_header_leaves_the_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(directory.path()).unwrap();
+        journal.note([begun(1)]).unwrap();
+        drop(journal);
+        let file = OpenOptions::new().write(true).open(directory.path().join(FILE)).unwrap();
+        file.write_all_at(&header(2)[..15], page_at(2)).unwrap();
+        assert_eq!(reopen(directory.path()), [begun(1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn flipped_bits_never_make_a_record(flip in 0usize..60, bit in 0u8..8) {
+            let mut bytes = Vec::new();
+            encode(&replied(1, "words of a relay"), 3, &mut bytes);
+            let flip = flip % bytes.len();
+            bytes[flip] ^= 1 << bit;
+            prop_assert!(scan(&bytes, 3).0.is_empty());
+        }
+    }
+}
