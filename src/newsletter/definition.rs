@@ -1,0 +1,261 @@
+//! A newsletter as its TOML file says it: who sends, when, from what, by which rules.
+//!
+//! Each value is read into a type that holds only what is right, so that a
+//! mistake is reported with its line and what is allowed there. Knows no
+//! database; whether the sources named here exist is asked by `newsletter apply`.
+
+use rundbrief_subscribers::address::EmailAddress;
+use rundbrief_templates::brand::choice::Choice;
+use rundbrief_templates::language::Language;
+use rundbrief_templates::publication::{Imprint, Publication};
+use serde::{Deserialize, Serialize};
+
+use super::field::{Address, Count, Days, Expression, Line, ListId, Minutes, Slug, Zone};
+use crate::schedule;
+
+/// What `newsletter apply` reads. Optional keys have the defaults that stand here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// The short name that commands and addresses use.
+    pub slug: Slug,
+    /// The name readers know, as in "Newsletter Musterhafen".
+    pub title: Line,
+    /// A line below the title in the masthead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Line>,
+    /// The language of the standing words, and of articles that do not name theirs.
+    pub language: Language,
+    /// The zone of the schedule, of event times and of the mails' Date.
+    pub time_zone: Zone,
+    /// When an issue is composed; without it, by hand only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Expression>,
+    /// How the mails look.
+    #[serde(default)]
+    pub brand: Choice,
+    /// The publisher's web site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home_url: Option<Address>,
+    /// The privacy notice (Art. 13 GDPR).
+    pub privacy_url: Address,
+    /// The accessibility statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accessibility_url: Option<Address>,
+    /// Where a reader finds help with the newsletter (List-Help, RFC 2369); the
+    /// privacy notice where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help_url: Option<Address>,
+    /// Who it is from.
+    pub sender: Sender,
+    /// Who answers for it.
+    pub imprint: Imprint,
+    /// What goes into an issue.
+    #[serde(default)]
+    pub rules: Rules,
+    /// What to do when something is late, unknown, due.
+    #[serde(default)]
+    pub policies: Policies,
+}
+
+/// Who the mails are from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    /// The name in `From:`.
+    pub name: Line,
+    /// The address in `From:`; DKIM must sign for its domain.
+    pub address: EmailAddress,
+    /// Where a reader's answer goes: a mailbox that somebody reads.
+    pub reply_to: EmailAddress,
+    /// The identifier in `List-Id:` (RFC 2919); `slug.domain-of-the-address` unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_id: Option<ListId>,
+}
+
+/// What goes into an issue, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Sources by their names; `hand` is what was added by hand. Empty: all.
+    pub sources: Vec<String>,
+    /// Articles in one issue, events not counted.
+    pub at_most: Count,
+    /// Fewer new articles and events than this make no issue.
+    pub at_least: Count,
+    /// Which article opens the issue.
+    pub lead: Lead,
+    /// Articles published longer ago are left out; what was added by hand counts
+    /// from that day.
+    pub max_age_days: Days,
+    /// The sections in their order; an article stands in the first that wants it.
+    #[serde(rename = "section")]
+    pub sections: Vec<Section>,
+    /// The heading over articles that no section wants; `""` leaves them out.
+    pub rest: Option<String>,
+    /// What takes place.
+    pub events: Events,
+}
+
+/// One section of an issue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// Its heading.
+    pub title: Line,
+    /// Categories or parts of the kicker path; case does not matter.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// Sources by their names.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Articles in it.
+    #[serde(default = "Count::any")]
+    pub at_most: Count,
+    /// Heading and a sentence or two, no pictures.
+    #[serde(default)]
+    pub short: bool,
+}
+
+/// How events are shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Events {
+    /// The heading; "Termine" or "Events" unless said.
+    pub title: Option<Line>,
+    /// Events in one issue; 0 treats them as articles.
+    pub at_most: Count,
+    /// Events further ahead wait for a later issue.
+    pub within_days: Days,
+}
+
+/// Which article opens an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lead {
+    /// The newest one.
+    #[default]
+    Newest,
+    /// The newest one with a picture, else the newest.
+    Pictured,
+    /// None stands out.
+    None,
+}
+
+/// What to do when something is late, unknown, due.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policies {
+    /// An issue whose time passed while nothing ran.
+    pub late: Late,
+    /// From when on it counts as late.
+    pub late_after_minutes: Minutes,
+    /// A mail of which nobody can know whether it arrived.
+    pub unknown: Unknown,
+    /// What happens with an issue that the schedule composed.
+    pub when_due: WhenDue,
+    /// Between *queue* and the first mail.
+    pub undo_minutes: Minutes,
+}
+
+/// What happens with an issue whose time passed while nothing ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Late {
+    /// It goes out now.
+    Send,
+    /// It waits for an editor.
+    #[default]
+    Ask,
+    /// It does not go out.
+    Skip,
+}
+
+/// What happens with a mail of which nobody can know whether it arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    /// Sent again, with the same Message-ID.
+    #[default]
+    AtLeastOnce,
+    /// Not sent again; listed.
+    AtMostOnce,
+    /// An editor decides.
+    Ask,
+}
+
+/// What happens with an issue that the schedule composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenDue {
+    /// It waits as a draft.
+    #[default]
+    Draft,
+    /// It is queued at once, if nothing blocks it.
+    Queue,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            sources: Vec::new(),
+            at_most: Count::new(10),
+            at_least: Count::new(1),
+            lead: Lead::default(),
+            max_age_days: Days::new(60),
+            sections: Vec::new(),
+            rest: None,
+            events: Events::default(),
+        }
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { title: None, at_most: Count::new(10), within_days: Days::new(90) }
+    }
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            late: Late::default(),
+            late_after_minutes: Minutes::new(120),
+            unknown: Unknown::default(),
+            when_due: WhenDue::default(),
+            undo_minutes: Minutes::new(2),
+        }
+    }
+}
+
+impl Definition {
+    /// What the foot of every mail says.
+    pub fn publication(&self) -> Publication {
+        let text = |url: &Option<Address>| url.as_ref().map(|url| url.as_str().to_owned());
+        Publication {
+            name: self.title.as_str().to_owned(),
+            claim: self.claim.as_ref().map(|claim| claim.as_str().to_owned()),
+            home_url: text(&self.home_url),
+            privacy_url: self.privacy_url.as_str().to_owned(),
+            accessibility_url: text(&self.accessibility_url),
+            imprint: self.imprint.clone(),
+        }
+    }
+
+    /// The identifier in `List-Id:`.
+    pub fn list_id(&self) -> String {
+        self.sender.list_id.as_ref().map_or_else(
+            || format!("{}.{}", self.slug, self.sender.address.domain()),
+            |id| id.as_str().to_owned(),
+        )
+    }
+
+    /// When it is due; `None` without a schedule.
+    pub fn schedule(&self) -> Option<schedule::Schedule> {
+        let text = self.schedule.as_ref()?.as_str();
+        Some(
+            schedule::Schedule::parse(text, self.time_zone.zone())
+                .expect("an Expression was parsed once already, and no zone changes that"),
+        )
+    }
+}

@@ -1,0 +1,86 @@
+//! What a definition's file may say, and how a mistake in it is answered.
+
+use super::definition::{Late, Lead, Unknown, WhenDue};
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../deploy/newsletter.toml");
+
+fn fault(old: &str, new: &str) -> String {
+    assert!(EXAMPLE.contains(old), "{old}");
+    let text = EXAMPLE.replacen(old, new, 1);
+    parse(&text, Path::new("stadt.toml")).unwrap_err().to_string()
+}
+
+#[test]
+fn the_example_stands_and_shows_the_defaults() {
+    let example = parse(EXAMPLE, Path::new("deploy/newsletter.toml")).unwrap();
+    assert_eq!(example.list_id(), "musterhafen.example.de");
+    assert_eq!(example.rules.sections.len(), 2);
+    assert!(example.schedule().is_some());
+    assert!(example.imprint.missing().is_empty());
+
+    // What is commented out is what holds anyway.
+    let policies = &example.policies;
+    assert_eq!(policies.when_due, WhenDue::Draft);
+    assert_eq!(policies.late, Late::Ask);
+    assert_eq!(policies.late_after_minutes.get(), 120);
+    assert_eq!(policies.unknown, Unknown::AtLeastOnce);
+    assert_eq!(policies.undo_minutes.get(), 2);
+    assert_eq!(example.rules.at_most.get(), 10);
+    assert_eq!(example.rules.at_least.get(), 1);
+    assert_eq!(example.rules.lead, Lead::Newest);
+    assert_eq!(example.rules.max_age_days.get(), 60);
+    assert_eq!(example.rules.events.at_most.get(), 10);
+    assert_eq!(example.rules.events.within_days.get(), 90);
+}
+
+#[test]
+fn every_commented_line_of_the_example_stands_too() {
+    let uncommented: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.contains(" = ") || rest.starts_with('[') => rest,
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let all = parse(&uncommented, Path::new("all.toml")).unwrap();
+    assert_eq!(all.rules.rest.as_deref(), Some("Weitere Meldungen"));
+    assert_eq!(all.imprint.country.as_deref(), Some("Deutschland"));
+    assert!(all.brand.logo.is_some());
+}
+
+#[test]
+fn a_definition_survives_its_json() {
+    let example = parse(EXAMPLE, Path::new("x")).unwrap();
+    let json = serde_json::to_string(&example).unwrap();
+    assert_eq!(serde_json::from_str::<Definition>(&json).unwrap(), example);
+}
+
+#[test]
+fn a_mistake_is_answered_with_line_and_remedy() {
+    assert_eq!(
+        fault("slug = \"musterhafen\"", "slug = \"Muster Hafen\""),
+        "stadt.toml:5: \"Muster Hafen\" is no short name; use up to 40 lower-case letters, digits and hyphens, as in \"musterhafen\""
+    );
+    assert_eq!(
+        fault("language = \"de\"", "language = \"fr\""),
+        "stadt.toml:12: unknown variant `fr`, expected `de` or `en`"
+    );
+    assert!(fault("Europe/Berlin", "Europe/Bonn").starts_with("stadt.toml:15: time zone"));
+    assert!(
+        fault("0 7 * * Thu", "0 7 31 2 *").starts_with("stadt.toml:21: \"0 7 31 2 *\" never fires")
+    );
+    assert!(fault("[sender]", "[sender]\nfrom = 1").contains(
+        "unknown field `from`, expected one of `name`, `address`, `reply_to`, `list_id`"
+    ));
+    assert!(fault("newsletter@example.de", "newsletter").starts_with("stadt.toml:32: has no @"));
+    assert!(fault("https://www.example.de/datenschutz", "/datenschutz").contains("no web address"));
+    assert!(
+        fault("# undo_minutes = 2", "undo_minutes = 99999").contains("allowed: 0 to 10080 minutes")
+    );
+    assert!(fault("title = \"Newsletter Musterhafen\"", "title = \" \"").contains("is empty"));
+    assert!(fault("title = \"Newsletter Musterhafen\"", "").contains("missing field `title`"));
+    let colours = fault("base = \"town\"", "base = \"town\"\nlight = { link = \"#ffff00\" }");
+    assert!(colours.starts_with("stadt.toml:39: "), "{colours}");
+}
