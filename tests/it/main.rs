@@ -5,6 +5,7 @@
 mod app;
 mod delivery_model;
 mod deploy;
+mod dkim;
 mod house;
 mod postgres;
 mod relay;
