@@ -1,0 +1,420 @@
+//! A mail system's own words: the text of a notice, taken apart into lines, the
+//! addresses it names, and the words that stand beside each.
+//!
+//! It reads only what stands before the returned mail.
+
+use super::address::{self, Found};
+use super::phrase::{self, Hit, Meaning};
+use super::reason::Reason;
+
+/// The most lines of a notice that are looked at.
+const MAX_LINES: usize = 3000;
+/// The most addresses of a notice that are looked at.
+const MAX_ADDRESSES: usize = 1000;
+/// The longest line that can announce the returned mail, in bytes.
+const MAX_MARKER: usize = 100;
+
+/// How sure it is that an address in a notice is the one that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Somewhere in a sentence.
+    Sentence,
+    /// Behind a word such as "to", "for", "recipient".
+    Labelled,
+    /// At the start of a line.
+    Line,
+}
+
+/// An address a notice names.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// As it is spelled there.
+    pub address: String,
+    /// How it stands there.
+    pub place: Place,
+    /// The line it stands in.
+    pub line: usize,
+}
+
+struct Line {
+    at: usize,
+    end: usize,
+    /// Whether an empty line stands before it.
+    paragraph: bool,
+}
+
+/// A notice, taken apart.
+pub struct Notice {
+    flat: String,
+    folded: String,
+    lines: Vec<Line>,
+    addresses: Vec<Found>,
+    hits: Vec<Hit>,
+    cut: usize,
+}
+
+impl Notice {
+    /// Takes a decoded text apart.
+    pub fn read(text: &str) -> Self {
+        let (flat, lines) = flatten(text);
+        let folded = phrase::fold(&flat);
+        let mut addresses = address::find_all(&flat);
+        addresses.truncate(MAX_ADDRESSES);
+        let masked = mask(&folded, &addresses);
+        let mut hits = Vec::new();
+        phrase::table().search(&masked, |hit| hits.push(hit));
+        let mut notice = Self {
+            flat,
+            folded,
+            lines,
+            addresses,
+            hits,
+            cut: 0,
+        };
+        notice.cut = notice.find_cut();
+        notice
+    }
+
+    /// What the system wrote, one blank between words, before the returned mail.
+    pub fn text(&self) -> &str {
+        &self.flat[..self.cut]
+    }
+
+    /// What follows: the returned mail, when it was quoted in the same text.
+    pub fn has_quoted(&self) -> bool {
+        self.cut < self.flat.len()
+    }
+
+    /// Whether words of a kind stand in it.
+    pub fn says(&self, meaning: Meaning) -> bool {
+        self.hits
+            .iter()
+            .any(|hit| hit.meaning == meaning && hit.at < self.cut)
+    }
+
+    /// Whether words of a kind stand between two places.
+    pub fn says_in(&self, meaning: Meaning, from: usize, to: usize) -> bool {
+        self.hits
+            .iter()
+            .any(|hit| hit.meaning == meaning && hit.at >= from && hit.at < to)
+    }
+
+    /// The address an alias was written as: "(generated from …)".
+    pub fn alias(&self, from: usize, to: usize) -> Option<&str> {
+        self.addresses
+            .iter()
+            .filter(|found| found.at >= from && found.end <= to)
+            .find(|found| self.folded[from..found.at].ends_with("generated from "))
+            .map(|found| &self.flat[found.at..found.end])
+    }
+
+    /// Whether some words say why.
+    pub fn says_why(&self) -> bool {
+        self.hits
+            .iter()
+            .any(|hit| hit.at < self.cut && matches!(hit.meaning, Meaning::Reason(_)))
+    }
+
+    /// The strongest reason in the words between two places.
+    pub fn reason(&self, from: usize, to: usize) -> Option<Reason> {
+        strongest(self.hits.iter().filter(|hit| hit.at >= from && hit.at < to))
+    }
+
+    /// The strongest reason among the weak words.
+    pub fn weak(&self, from: usize, to: usize) -> Option<Reason> {
+        weakest(self.hits.iter().filter(|hit| hit.at >= from && hit.at < to))
+    }
+
+    /// The words between two places.
+    pub fn words(&self, from: usize, to: usize) -> &str {
+        self.flat.get(from..to).unwrap_or("").trim()
+    }
+
+    /// Where the returned mail begins: a line that announces it, or its first header.
+    fn find_cut(&self) -> usize {
+        let first_address = self.addresses.first().map_or(usize::MAX, |found| found.at);
+        let mut hits = self
+            .hits
+            .iter()
+            .filter(|hit| hit.meaning == Meaning::Quoted)
+            .peekable();
+        for (number, line) in self.lines.iter().enumerate() {
+            let words = &self.folded[line.at..line.end];
+            if is_trace(words) && number > 0 {
+                return line.at;
+            }
+            while hits.next_if(|hit| hit.at < line.at).is_some() {}
+            let announced = hits.peek().is_some_and(|hit| hit.at < line.end);
+            if announced && line.at > first_address && is_marker(words) {
+                return line.at;
+            }
+        }
+        self.flat.len()
+    }
+
+    /// The addresses before the returned mail, with their places, without those
+    /// that stand for the sender or for help.
+    pub fn named(&self) -> Vec<Named> {
+        let mut named: Vec<Named> = Vec::new();
+        let mut found = self.addresses.iter().peekable();
+        let mut echo = false;
+        for (number, line) in self.lines.iter().enumerate() {
+            if line.at >= self.cut {
+                break;
+            }
+            let words = &self.folded[line.at..line.end];
+            echo = is_echo(words, echo, line.paragraph);
+            let mut from = line.at;
+            while let Some(one) = found.next_if(|f| f.at < line.end) {
+                let before = &self.folded[from..one.at.max(from)];
+                let after = &self.folded[one.end.min(line.end)..line.end];
+                from = one.end;
+                let Some(place) = place(before, after, echo) else {
+                    continue;
+                };
+                named.push(Named {
+                    address: self.flat[one.at..one.end].to_owned(),
+                    place,
+                    line: number,
+                });
+            }
+        }
+        named
+    }
+
+    /// The places between which the words about a named address stand: from its
+    /// line to the next named one. In a transcript the reply stands before it.
+    pub fn beside(&self, line: usize, next: Option<usize>) -> (usize, usize) {
+        let from = self.lines.get(line).map_or(0, |l| l.at);
+        let to = next
+            .and_then(|n| self.lines.get(n))
+            .map_or(self.cut, |l| l.at);
+        (from, to.max(from))
+    }
+
+    /// Behind the text before the returned mail.
+    pub fn end(&self) -> usize {
+        self.cut
+    }
+
+    /// Whether a line is a server's reply (`550 …`), as in a transcript.
+    pub fn is_reply(&self, line: usize) -> bool {
+        self.lines.get(line).is_some_and(|l| {
+            let words = self.folded[l.at..l.end].as_bytes();
+            matches!(words, [b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..])
+        })
+    }
+}
+
+/// The strongest and the weak reason in a text that stands alone, such as a
+/// diagnostic: `(words, weak words)`.
+pub fn reasons(text: &str) -> (Option<Reason>, Option<Reason>) {
+    let (flat, _) = flatten(text);
+    let addresses = address::find_all(&flat);
+    let masked = mask(&phrase::fold(&flat), &addresses);
+    let mut hits = Vec::new();
+    phrase::table().search(&masked, |hit| hits.push(hit));
+    (strongest(hits.iter()), weakest(hits.iter()))
+}
+
+fn strongest<'a>(hits: impl Iterator<Item = &'a Hit>) -> Option<Reason> {
+    hits.filter_map(|hit| match hit.meaning {
+        Meaning::Reason(reason) => Some((hit.rank, reason)),
+        _ => None,
+    })
+    .min_by_key(|(rank, _)| *rank)
+    .map(|(_, reason)| reason)
+}
+
+fn weakest<'a>(hits: impl Iterator<Item = &'a Hit>) -> Option<Reason> {
+    hits.filter_map(|hit| match hit.meaning {
+        Meaning::Weak(reason) => Some((hit.rank, reason)),
+        _ => None,
+    })
+    .min_by_key(|(rank, _)| *rank)
+    .map(|(_, reason)| reason)
+}
+
+/// Joins lines with one blank, takes quote marks away, and remembers the lines.
+fn flatten(text: &str) -> (String, Vec<Line>) {
+    let mut flat = String::with_capacity(text.len());
+    let mut lines = Vec::new();
+    let mut paragraph = true;
+    for raw in text.lines() {
+        let line = raw.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}' || c == '\u{3000}');
+        let line = line.trim_start_matches(['>', '|', ' ', '\t']);
+        if line.is_empty() {
+            paragraph = true;
+            continue;
+        }
+        if lines.len() >= MAX_LINES {
+            break;
+        }
+        if !flat.is_empty() {
+            flat.push(' ');
+        }
+        let at = flat.len();
+        let mut blank = false;
+        for c in line.chars() {
+            if c.is_whitespace() || c.is_control() {
+                blank = true;
+                continue;
+            }
+            if std::mem::take(&mut blank) {
+                flat.push(' ');
+            }
+            flat.push(match c {
+                '\u{2019}' | '\u{2018}' | '`' | '\u{b4}' => '\'',
+                c => c,
+            });
+        }
+        lines.push(Line {
+            at,
+            end: flat.len(),
+            paragraph: std::mem::take(&mut paragraph),
+        });
+    }
+    (flat, lines)
+}
+
+/// Hides addresses and web addresses, whose words mean nothing.
+fn mask(folded: &str, addresses: &[Found]) -> String {
+    let mut masked = String::with_capacity(folded.len());
+    let mut from = 0;
+    let mut hide = |range: std::ops::Range<usize>, masked: &mut String| {
+        if range.start < from {
+            return;
+        }
+        masked.push_str(&folded[from..range.start]);
+        masked.extend(std::iter::repeat_n('_', range.len()));
+        from = range.end;
+    };
+    let mut found = addresses.iter().peekable();
+    for web in memchr::memmem::find_iter(folded.as_bytes(), b"://") {
+        let start = folded[..web]
+            .rfind(|c: char| !c.is_ascii_alphanumeric())
+            .map_or(0, |at| at + 1);
+        let start = if folded.is_char_boundary(start) { start } else { web };
+        let end = folded[web..]
+            .find([' ', '>', ')', '"'])
+            .map_or(folded.len(), |n| web + n);
+        while let Some(one) = found.next_if(|f| f.at < start) {
+            hide(one.at..one.end, &mut masked);
+        }
+        hide(start..end, &mut masked);
+    }
+    for one in found {
+        hide(one.at..one.end, &mut masked);
+    }
+    masked.push_str(&folded[from..]);
+    masked
+}
+
+/// Whether a line is a header that only a mail has.
+fn is_trace(words: &str) -> bool {
+    const TRACE: [&str; 12] = [
+        "received: ",
+        "received:from",
+        "received:by",
+        "return-path:",
+        "dkim-signature:",
+        "domainkey-signature:",
+        "x-received:",
+        "x-google-",
+        "mime-version:",
+        "delivered-to:",
+        "arc-seal:",
+        "x-originating-ip:",
+    ];
+    words.len() > 10 && TRACE.iter().any(|t| words.starts_with(t))
+}
+
+/// Whether a line with announcing words is an announcement and no sentence.
+fn is_marker(words: &str) -> bool {
+    let edge = |c: char| matches!(c, '-' | '=' | '*' | '_' | '|' | '#' | '+' | '~');
+    words.len() <= MAX_MARKER
+        && !words.contains("was received")
+        && !words.contains("message-id")
+        && (words.starts_with(edge) || words.ends_with(edge) || words.ends_with([':', '.', '。']))
+}
+
+/// Whether a line belongs to an echo of the returned mail's head ("Your message
+/// To: … Subject: …"), whose addresses are not what failed.
+fn is_echo(words: &str, before: bool, paragraph: bool) -> bool {
+    const HEADS: [&str; 10] = [
+        "subject:", "sent:", "date:", "from:", "cc:", "betreff:", "gesendet:", "von:", "objet :", "asunto:",
+    ];
+    if HEADS.iter().any(|h| words.starts_with(h)) {
+        return true;
+    }
+    // "To:" right under "Your message" is the head, anywhere else it is the address.
+    if words.starts_with("to: ") || words.starts_with("an: ") {
+        return before;
+    }
+    (words == "your message" || words == "ihre nachricht" || words == "your message:")
+        || (before && !paragraph && words.starts_with("to:"))
+}
+
+/// How an address stands in its line; nothing for the sender's and for helpers'.
+fn place(before: &str, after: &str, echo: bool) -> Option<Place> {
+    let bare = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '<' | '>' | '"' | '\'' | '(' | ')' | '[' | ']' | '*' | '-' | '•' | '·' | '#' | '=' | ':' | ',' | '.' | '»' | '„' | '“' | '”' | '‚' | '「')
+    };
+    let label = before.trim_end_matches(bare).trim_start_matches(bare);
+    if label.ends_with("generated from") {
+        return Some(Place::Labelled);
+    }
+    if is_foreign(label) {
+        return None;
+    }
+    if echo {
+        return Some(Place::Sentence);
+    }
+    if label.is_empty() || label.bytes().all(|b| b.is_ascii_digit()) {
+        // "See http://… or write to" goes on behind it; a line of its own does not.
+        let sentence = after.trim_start_matches(bare).starts_with("for ") && before.is_empty();
+        return Some(if sentence { Place::Labelled } else { Place::Line });
+    }
+    if is_label(label) {
+        return Some(Place::Labelled);
+    }
+    Some(Place::Sentence)
+}
+
+/// Words before an address that is not the one that failed.
+fn is_foreign(label: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "from", "sender", "contact", "reply-to", "message-id", "helo", "ehlo", "envelope-from", "by",
+        "help", "questions", "write to", "report to", "von",
+        "absender", "absenders", "kontakt", "an unseren", "mailto", "forward to", "instead", "unter",
+        "sent from", "try", "emailing", "sender address", "return-path", "id", "expéditeur", "remitente",
+        "mittente",
+    ];
+    const HAS: &[&str] = &[
+        "please contact", "for assistance", "for help", "assistance", "wenden sie sich", "contact the",
+        "forward this", "mail from:", "feedback", "for further",
+    ];
+    ENDS.iter().any(|e| {
+        label.ends_with(e)
+            && !label[..label.len() - e.len()].ends_with(|c: char| c.is_alphanumeric())
+    }) || HAS.iter().any(|h| label.contains(h))
+}
+
+/// Words before the address that failed.
+fn is_label(label: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "to", "for", "recipient", "recipients", "recipient(s)", "address", "addresses", "address(es)", "user",
+        "users", "mailbox", "account", "rcpt to", "rcpt", "addressed to", "deliver to", "delivered to",
+        "smtp", "rfc822", "error-for", "affected", "mail to", "message to", "with", "of", "destination", "t",
+        "empfänger", "empfängers", "empfänger/in", "an", "adresse", "e-mail-adresse", "mailadresse", "für",
+        "benutzer", "postfach", "konto", "destinataire", "destinataires", "à", "l'adresse", "pour", "a",
+        "para", "destinatario", "destinatarios", "dirección", "indirizzo", "al", "ontvanger", "aan",
+        "adres", "do", "odbiorca", "adresat", "получателю", "получатель", "адрес", "адресу", "recipient <",
+        "local user",
+    ];
+    ENDS.iter().any(|e| {
+        label.ends_with(e)
+            && !label[..label.len() - e.len()].ends_with(|c: char| c.is_alphanumeric())
+    })
+}
