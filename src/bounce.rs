@@ -5,6 +5,7 @@
 //! and `autoreply` read what stands in it, `phrase` and `reason` know the words and
 //! codes, `failure` weighs them, `returned` finds what ties a report to a mail.
 
+pub mod record;
 pub mod report;
 
 pub mod autoreply;
@@ -12,6 +13,7 @@ pub mod complaint;
 pub mod dsn;
 pub mod failure;
 pub mod notice;
+pub mod place;
 pub mod returned;
 
 pub mod phrase;

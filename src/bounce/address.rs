@@ -43,7 +43,9 @@ fn around(text: &str, sign: usize, floor: usize) -> Option<Found> {
         while at > floor && sign - at < 256 && is_local(bytes[at - 1]) {
             at -= 1;
         }
-        while at < sign && matches!(bytes[at], b'\'' | b'*' | b'-' | b'=' | b'.' | b'`' | b'|' | b'/') {
+        while at < sign
+            && matches!(bytes[at], b'\'' | b'*' | b'-' | b'=' | b'.' | b'`' | b'|' | b'/')
+        {
             at += 1;
         }
     }
@@ -69,7 +71,25 @@ const fn is_local(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'.' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^' | b'_' | b'`' | b'{' | b'|' | b'}' | b'~'
+            b'.' | b'!'
+                | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'/'
+                | b'='
+                | b'?'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'{'
+                | b'|'
+                | b'}'
+                | b'~'
         )
 }
 

@@ -17,12 +17,11 @@ pub enum Header {
 /// `Auto-Submitted: auto-replied` on bounces as well, so this decides only where
 /// nothing failed.
 pub fn header(head: &Head<'_>) -> Header {
-    let submitted = head
-        .get("auto-submitted")
-        .is_some_and(|value| mime::starts(value, b"auto-replied"));
-    let precedence = head
-        .get("precedence")
-        .is_some_and(|value| mime::starts(value, b"auto_reply") || mime::starts(value, b"auto-reply"));
+    let submitted =
+        head.get("auto-submitted").is_some_and(|value| mime::starts(value, b"auto-replied"));
+    let precedence = head.get("precedence").is_some_and(|value| {
+        mime::starts(value, b"auto_reply") || mime::starts(value, b"auto-reply")
+    });
     const MARKS: [&str; 8] = [
         "x-autoreply",
         "x-autorespond",
@@ -59,6 +58,5 @@ fn starts_with(meaning: Meaning, folded: &str, hits: &[Hit]) -> bool {
             .trim_start_matches("aw: ")
             .trim_start_matches(|c: char| !c.is_alphabetic())
             .len();
-    hits.iter()
-        .any(|hit| hit.meaning == meaning && hit.at <= skip)
+    hits.iter().any(|hit| hit.meaning == meaning && hit.at <= skip)
 }

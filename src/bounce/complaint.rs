@@ -31,18 +31,12 @@ pub fn of_outside(head: &Head<'_>, subject: bool) -> Option<Complaint> {
     } else {
         return None;
     };
-    Some(Complaint {
-        feedback: feedback.to_owned(),
-        ..Complaint::default()
-    })
+    Some(Complaint { feedback: feedback.to_owned(), ..Complaint::default() })
 }
 
 /// Reads the fields of a report.
 pub fn of_text(report: &str) -> Complaint {
-    let mut complaint = Complaint {
-        feedback: "abuse".to_owned(),
-        ..Complaint::default()
-    };
+    let mut complaint = Complaint { feedback: "abuse".to_owned(), ..Complaint::default() };
     for line in report.lines().take(500) {
         let Some((name, value)) = line.split_once(':') else {
             continue;

@@ -56,8 +56,11 @@ pub struct Fields {
 /// Whether a text has fields of a report in it.
 pub fn is_in(text: &str) -> bool {
     let bytes = text.as_bytes();
-    memchr::memmem::find_iter(bytes, b"ecipient")
-        .any(|at| text[..at].ends_with("inal-R") || text[..at].ends_with("inal-r") || text[..at].ends_with("INAL-R"))
+    memchr::memmem::find_iter(bytes, b"ecipient").any(|at| {
+        text[..at].ends_with("inal-R")
+            || text[..at].ends_with("inal-r")
+            || text[..at].ends_with("INAL-R")
+    })
 }
 
 /// Reads the fields of a report. Groups are told apart by their recipients, not by
@@ -127,10 +130,7 @@ fn action(value: &str) -> Action {
     let word = value.trim().to_ascii_lowercase();
     if word.starts_with("delay") {
         Action::Delayed
-    } else if ["deliver", "relay", "expand"]
-        .iter()
-        .any(|done| word.starts_with(done))
-    {
+    } else if ["deliver", "relay", "expand"].iter().any(|done| word.starts_with(done)) {
         Action::Delivered
     } else {
         Action::Failed

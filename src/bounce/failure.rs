@@ -4,8 +4,9 @@
 use super::address;
 use super::dsn::{self, Action, Fields, Group};
 use super::mime::{Media, Part};
-use super::notice::{self, Named, Notice, Place};
+use super::notice::{self, Named, Notice};
 use super::phrase::Meaning;
+use super::place::Place;
 use super::reason::{self, Reason, Status};
 use super::report::{Kind, Recipient};
 use super::returned::Returned;
@@ -53,7 +54,8 @@ pub fn fields(parts: &[Part<'_>], words: &str) -> Fields {
     // A report part may be typed as something else, or hide behind a broken boundary.
     let hidden = parts.iter().find(|part| {
         matches!(part.media, Media::Other | Media::Html)
-            && memchr::memmem::find(&part.body[..part.body.len().min(4096)], b"inal-Recipient").is_some()
+            && memchr::memmem::find(&part.body[..part.body.len().min(4096)], b"inal-Recipient")
+                .is_some()
     });
     hidden.map_or_else(Fields::default, |part| dsn::read(&text::body(&part.head, part.body)))
 }
@@ -140,11 +142,7 @@ fn of_group(
 ) -> Recipient {
     let words = group.diagnostic.trim();
     let inner = Status::find(words).filter(|s| s.is_specific());
-    let status = group
-        .status
-        .filter(|s| s.is_specific())
-        .or(inner)
-        .or(group.status);
+    let status = group.status.filter(|s| s.is_specific()).or(inner).or(group.status);
     let (strong, mut weak) = notice::reasons(words);
     // The receiver's words say it; the notice around them is asked when they do not.
     let beside = strong.or_else(|| {
@@ -162,11 +160,8 @@ fn of_group(
     });
     let reply = if words.is_empty() { None } else { Some(clip(words)) };
     let reason = weigh(beside, inner.or(status), weak, words);
-    let span = if single {
-        (0, notice.end())
-    } else {
-        place_of(notice, &address, original.as_deref())
-    };
+    let span =
+        if single { (0, notice.end()) } else { place_of(notice, &address, original.as_deref()) };
     let reason = staged(reason, inner.or(status), words, notice, span);
     finish(address, original, status.or(inner), action, reply, reason)
 }
@@ -188,10 +183,8 @@ fn of_names(notice: &Notice, failed: &[String], delayed: bool) -> Vec<Recipient>
         if names.iter().any(|n| address::same(&n.address, address)) {
             continue;
         }
-        let known = named
-            .iter()
-            .filter(|n| address::same(&n.address, address))
-            .max_by_key(|n| n.place);
+        let known =
+            named.iter().filter(|n| address::same(&n.address, address)).max_by_key(|n| n.place);
         names.push(known.cloned().unwrap_or_else(|| Named {
             address: address.clone(),
             place: Place::Sentence,
@@ -207,11 +200,8 @@ fn of_named(notice: &Notice, names: &[Named], delayed: bool) -> Vec<Recipient> {
     let action = if delayed { Action::Delayed } else { Action::Failed };
     let mut recipients = Vec::with_capacity(names.len());
     for at in 0..names.len() {
-        let (from, to) = if names.len() == 1 {
-            (0, notice.end())
-        } else {
-            block(notice, names, at)
-        };
+        let (from, to) =
+            if names.len() == 1 { (0, notice.end()) } else { block(notice, names, at) };
         let words = notice.words(from, to);
         let status = Status::find(words);
         let found = reason::reply(words);
@@ -232,16 +222,10 @@ fn of_named(notice: &Notice, names: &[Named], delayed: bool) -> Vec<Recipient> {
 /// The words about one of several addresses: from its line to the next; in a
 /// transcript of replies, from behind the last one's line to the end of its own.
 fn block(notice: &Notice, names: &[Named], at: usize) -> (usize, usize) {
-    let next = names[at + 1..]
-        .iter()
-        .find(|n| n.line > names[at].line)
-        .map(|n| n.line);
+    let next = names[at + 1..].iter().find(|n| n.line > names[at].line).map(|n| n.line);
     if notice.is_reply(names[at].line) {
-        let before = names[..at]
-            .iter()
-            .rev()
-            .find(|n| n.line < names[at].line)
-            .map_or(0, |n| n.line + 1);
+        let before =
+            names[..at].iter().rev().find(|n| n.line < names[at].line).map_or(0, |n| n.line + 1);
         let (from, _) = notice.beside(before, None);
         let (_, to) = notice.beside(names[at].line, Some(names[at].line + 1));
         return (from, to);
@@ -271,11 +255,8 @@ fn candidates(notice: &Notice, sides: &Sides<'_>) -> Vec<Named> {
     let best = names.iter().map(|n| n.place).max().unwrap_or(Place::Sentence);
     names.retain(|n| n.place == best);
     if names.len() > 1 && best < Place::Line {
-        let known: Vec<Named> = names
-            .iter()
-            .filter(|n| is(&sides.returned.to, &n.address))
-            .cloned()
-            .collect();
+        let known: Vec<Named> =
+            names.iter().filter(|n| is(&sides.returned.to, &n.address)).cloned().collect();
         if known.is_empty() {
             names.truncate(1);
         } else {
@@ -291,19 +272,24 @@ pub fn only_reader(notice: &Notice, sides: &Sides<'_>) -> Option<Recipient> {
     to.dedup_by(|a, b| address::same(a, b));
     let [one] = to.as_slice() else { return None };
     let own = sides.returned.from.iter().any(|f| address::same(f, one));
-    if own || !sides.systemic || !sides.subject_failed || !notice.says(Meaning::Failed) && !notice.says_why() {
+    if own
+        || !sides.systemic
+        || !sides.subject_failed
+        || !notice.says(Meaning::Failed) && !notice.says_why()
+    {
         return None;
     }
-    let named = Named {
-        address: one.clone(),
-        place: Place::Sentence,
-        line: 0,
-    };
+    let named = Named { address: one.clone(), place: Place::Sentence, line: 0 };
     of_named(notice, &[named], notice.says(Meaning::Delayed)).pop()
 }
 
 /// Words first, then the enhanced code, then weak words, then the reply code.
-fn weigh(strong: Option<Reason>, status: Option<Status>, weak: Option<Reason>, words: &str) -> Reason {
+fn weigh(
+    strong: Option<Reason>,
+    status: Option<Status>,
+    weak: Option<Reason>,
+    words: &str,
+) -> Reason {
     strong
         .or_else(|| status.filter(|s| s.is_specific()).and_then(Status::reason))
         .or(weak)
@@ -315,7 +301,13 @@ fn weigh(strong: Option<Reason>, status: Option<Status>, weak: Option<Reason>, w
 /// before a recipient was named cannot be about the recipient; a bare "550 user
 /// unknown" after the content comes from a filter that hides; and "user unknown"
 /// with the code of a mailbox that is there counts only as an answer to its name.
-fn staged(reason: Reason, status: Option<Status>, words: &str, notice: &Notice, span: (usize, usize)) -> Reason {
+fn staged(
+    reason: Reason,
+    status: Option<Status>,
+    words: &str,
+    notice: &Notice,
+    span: (usize, usize),
+) -> Reason {
     let (from, to) = span;
     if !reason.is_hard() {
         return reason;

@@ -193,12 +193,7 @@ fn descend<'a>(
         }
     }
     let media = media(&head, declared, depth);
-    leaves.push(Part {
-        media,
-        head,
-        body,
-        raw,
-    });
+    leaves.push(Part { media, head, body, raw });
     Ok(())
 }
 
@@ -313,9 +308,7 @@ fn unquote(value: &[u8]) -> Option<&[u8]> {
     let value = match value.strip_prefix(b"\"") {
         Some(quoted) => &quoted[..memchr(b'"', quoted).unwrap_or(quoted.len())],
         None => {
-            let end = value
-                .iter()
-                .position(|b| b.is_ascii_whitespace() || *b == b';');
+            let end = value.iter().position(|b| b.is_ascii_whitespace() || *b == b';');
             &value[..end.unwrap_or(value.len())]
         }
     };

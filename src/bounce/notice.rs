@@ -5,6 +5,7 @@
 
 use super::address::{self, Found};
 use super::phrase::{self, Hit, Meaning};
+use super::place::{self, Place};
 use super::reason::Reason;
 
 /// The most lines of a notice that are looked at.
@@ -13,17 +14,6 @@ const MAX_LINES: usize = 3000;
 const MAX_ADDRESSES: usize = 1000;
 /// The longest line that can announce the returned mail, in bytes.
 const MAX_MARKER: usize = 100;
-
-/// How sure it is that an address in a notice is the one that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// Somewhere in a sentence.
-    Sentence,
-    /// Behind a word such as "to", "for", "recipient".
-    Labelled,
-    /// At the start of a line.
-    Line,
-}
 
 /// An address a notice names.
 #[derive(Debug, Clone)]
@@ -63,14 +53,7 @@ impl Notice {
         let masked = mask(&folded, &addresses);
         let mut hits = Vec::new();
         phrase::table().search(&masked, |hit| hits.push(hit));
-        let mut notice = Self {
-            flat,
-            folded,
-            lines,
-            addresses,
-            hits,
-            cut: 0,
-        };
+        let mut notice = Self { flat, folded, lines, addresses, hits, cut: 0 };
         notice.cut = notice.find_cut();
         notice
     }
@@ -87,16 +70,12 @@ impl Notice {
 
     /// Whether words of a kind stand in it.
     pub fn says(&self, meaning: Meaning) -> bool {
-        self.hits
-            .iter()
-            .any(|hit| hit.meaning == meaning && hit.at < self.cut)
+        self.hits.iter().any(|hit| hit.meaning == meaning && hit.at < self.cut)
     }
 
     /// Whether words of a kind stand between two places.
     pub fn says_in(&self, meaning: Meaning, from: usize, to: usize) -> bool {
-        self.hits
-            .iter()
-            .any(|hit| hit.meaning == meaning && hit.at >= from && hit.at < to)
+        self.hits.iter().any(|hit| hit.meaning == meaning && hit.at >= from && hit.at < to)
     }
 
     /// The address an alias was written as: "(generated from …)".
@@ -110,9 +89,7 @@ impl Notice {
 
     /// Whether some words say why.
     pub fn says_why(&self) -> bool {
-        self.hits
-            .iter()
-            .any(|hit| hit.at < self.cut && matches!(hit.meaning, Meaning::Reason(_)))
+        self.hits.iter().any(|hit| hit.at < self.cut && matches!(hit.meaning, Meaning::Reason(_)))
     }
 
     /// The strongest reason in the words between two places.
@@ -133,11 +110,7 @@ impl Notice {
     /// Where the returned mail begins: a line that announces it, or its first header.
     fn find_cut(&self) -> usize {
         let first_address = self.addresses.first().map_or(usize::MAX, |found| found.at);
-        let mut hits = self
-            .hits
-            .iter()
-            .filter(|hit| hit.meaning == Meaning::Quoted)
-            .peekable();
+        let mut hits = self.hits.iter().filter(|hit| hit.meaning == Meaning::Quoted).peekable();
         for (number, line) in self.lines.iter().enumerate() {
             let words = &self.folded[line.at..line.end];
             if is_trace(words) && number > 0 {
@@ -163,13 +136,13 @@ impl Notice {
                 break;
             }
             let words = &self.folded[line.at..line.end];
-            echo = is_echo(words, echo, line.paragraph);
+            echo = place::is_echo(words, echo, line.paragraph);
             let mut from = line.at;
             while let Some(one) = found.next_if(|f| f.at < line.end) {
                 let before = &self.folded[from..one.at.max(from)];
                 let after = &self.folded[one.end.min(line.end)..line.end];
                 from = one.end;
-                let Some(place) = place(before, after, echo) else {
+                let Some(place) = place::of(before, after, echo) else {
                     continue;
                 };
                 named.push(Named {
@@ -186,9 +159,7 @@ impl Notice {
     /// line to the next named one. In a transcript the reply stands before it.
     pub fn beside(&self, line: usize, next: Option<usize>) -> (usize, usize) {
         let from = self.lines.get(line).map_or(0, |l| l.at);
-        let to = next
-            .and_then(|n| self.lines.get(n))
-            .map_or(self.cut, |l| l.at);
+        let to = next.and_then(|n| self.lines.get(n)).map_or(self.cut, |l| l.at);
         (from, to.max(from))
     }
 
@@ -241,7 +212,8 @@ fn flatten(text: &str) -> (String, Vec<Line>) {
     let mut lines = Vec::new();
     let mut paragraph = true;
     for raw in text.lines() {
-        let line = raw.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}' || c == '\u{3000}');
+        let line =
+            raw.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}' || c == '\u{3000}');
         let line = line.trim_start_matches(['>', '|', ' ', '\t']);
         if line.is_empty() {
             paragraph = true;
@@ -268,11 +240,7 @@ fn flatten(text: &str) -> (String, Vec<Line>) {
                 c => c,
             });
         }
-        lines.push(Line {
-            at,
-            end: flat.len(),
-            paragraph: std::mem::take(&mut paragraph),
-        });
+        lines.push(Line { at, end: flat.len(), paragraph: std::mem::take(&mut paragraph) });
     }
     (flat, lines)
 }
@@ -291,13 +259,10 @@ fn mask(folded: &str, addresses: &[Found]) -> String {
     };
     let mut found = addresses.iter().peekable();
     for web in memchr::memmem::find_iter(folded.as_bytes(), b"://") {
-        let start = folded[..web]
-            .rfind(|c: char| !c.is_ascii_alphanumeric())
-            .map_or(0, |at| at + 1);
+        let start =
+            folded[..web].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
         let start = if folded.is_char_boundary(start) { start } else { web };
-        let end = folded[web..]
-            .find([' ', '>', ')', '"'])
-            .map_or(folded.len(), |n| web + n);
+        let end = folded[web..].find([' ', '>', ')', '"']).map_or(folded.len(), |n| web + n);
         while let Some(one) = found.next_if(|f| f.at < start) {
             hide(one.at..one.end, &mut masked);
         }
@@ -336,85 +301,4 @@ fn is_marker(words: &str) -> bool {
         && !words.contains("was received")
         && !words.contains("message-id")
         && (words.starts_with(edge) || words.ends_with(edge) || words.ends_with([':', '.', '。']))
-}
-
-/// Whether a line belongs to an echo of the returned mail's head ("Your message
-/// To: … Subject: …"), whose addresses are not what failed.
-fn is_echo(words: &str, before: bool, paragraph: bool) -> bool {
-    const HEADS: [&str; 10] = [
-        "subject:", "sent:", "date:", "from:", "cc:", "betreff:", "gesendet:", "von:", "objet :", "asunto:",
-    ];
-    if HEADS.iter().any(|h| words.starts_with(h)) {
-        return true;
-    }
-    // "To:" right under "Your message" is the head, anywhere else it is the address.
-    if words.starts_with("to: ") || words.starts_with("an: ") {
-        return before;
-    }
-    (words == "your message" || words == "ihre nachricht" || words == "your message:")
-        || (before && !paragraph && words.starts_with("to:"))
-}
-
-/// How an address stands in its line; nothing for the sender's and for helpers'.
-fn place(before: &str, after: &str, echo: bool) -> Option<Place> {
-    let bare = |c: char| {
-        c.is_whitespace()
-            || matches!(c, '<' | '>' | '"' | '\'' | '(' | ')' | '[' | ']' | '*' | '-' | '•' | '·' | '#' | '=' | ':' | ',' | '.' | '»' | '„' | '“' | '”' | '‚' | '「')
-    };
-    let label = before.trim_end_matches(bare).trim_start_matches(bare);
-    if label.ends_with("generated from") {
-        return Some(Place::Labelled);
-    }
-    if is_foreign(label) {
-        return None;
-    }
-    if echo {
-        return Some(Place::Sentence);
-    }
-    if label.is_empty() || label.bytes().all(|b| b.is_ascii_digit()) {
-        // "See http://… or write to" goes on behind it; a line of its own does not.
-        let sentence = after.trim_start_matches(bare).starts_with("for ") && before.is_empty();
-        return Some(if sentence { Place::Labelled } else { Place::Line });
-    }
-    if is_label(label) {
-        return Some(Place::Labelled);
-    }
-    Some(Place::Sentence)
-}
-
-/// Words before an address that is not the one that failed.
-fn is_foreign(label: &str) -> bool {
-    const ENDS: &[&str] = &[
-        "from", "sender", "contact", "reply-to", "message-id", "helo", "ehlo", "envelope-from", "by",
-        "help", "questions", "write to", "report to", "von",
-        "absender", "absenders", "kontakt", "an unseren", "mailto", "forward to", "instead", "unter",
-        "sent from", "try", "emailing", "sender address", "return-path", "id", "expéditeur", "remitente",
-        "mittente",
-    ];
-    const HAS: &[&str] = &[
-        "please contact", "for assistance", "for help", "assistance", "wenden sie sich", "contact the",
-        "forward this", "mail from:", "feedback", "for further",
-    ];
-    ENDS.iter().any(|e| {
-        label.ends_with(e)
-            && !label[..label.len() - e.len()].ends_with(|c: char| c.is_alphanumeric())
-    }) || HAS.iter().any(|h| label.contains(h))
-}
-
-/// Words before the address that failed.
-fn is_label(label: &str) -> bool {
-    const ENDS: &[&str] = &[
-        "to", "for", "recipient", "recipients", "recipient(s)", "address", "addresses", "address(es)", "user",
-        "users", "mailbox", "account", "rcpt to", "rcpt", "addressed to", "deliver to", "delivered to",
-        "smtp", "rfc822", "error-for", "affected", "mail to", "message to", "with", "of", "destination", "t",
-        "empfänger", "empfängers", "empfänger/in", "an", "adresse", "e-mail-adresse", "mailadresse", "für",
-        "benutzer", "postfach", "konto", "destinataire", "destinataires", "à", "l'adresse", "pour", "a",
-        "para", "destinatario", "destinatarios", "dirección", "indirizzo", "al", "ontvanger", "aan",
-        "adres", "do", "odbiorca", "adresat", "получателю", "получатель", "адрес", "адресу", "recipient <",
-        "local user",
-    ];
-    ENDS.iter().any(|e| {
-        label.ends_with(e)
-            && !label[..label.len() - e.len()].ends_with(|c: char| c.is_alphanumeric())
-    })
 }

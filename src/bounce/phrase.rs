@@ -161,12 +161,7 @@ impl Table {
             order[*slot as usize] = id;
             *slot += 1;
         }
-        Self {
-            text,
-            phrases,
-            starts,
-            order,
-        }
+        Self { text, phrases, starts, order }
     }
 
     /// How many phrases there are.
@@ -198,12 +193,7 @@ impl Table {
                 let from = phrase.at as usize;
                 let words = &table[from..from + usize::from(phrase.len)];
                 if let Some(len) = matches_at(words, &bytes[at..]) {
-                    found(Hit {
-                        at,
-                        end: at + len,
-                        meaning: phrase.meaning,
-                        rank: phrase.rank,
-                    });
+                    found(Hit { at, end: at + len, meaning: phrase.meaning, rank: phrase.rank });
                 }
             }
         }

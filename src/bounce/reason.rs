@@ -138,9 +138,11 @@ impl Status {
         let bytes = text.as_bytes();
         memchr::memchr_iter(b'.', bytes).find_map(|dot| {
             let start = dot.checked_sub(1)?;
-            let free = start == 0 || !(bytes[start - 1].is_ascii_alphanumeric() || bytes[start - 1] == b'.' || bytes[start - 1] == b'-' && start > 1 && !bytes[start - 2].is_ascii_digit());
-            free.then(|| Self::prefix(&bytes[start..]))?
-                .map(|(status, _)| status)
+            let free = start == 0
+                || !(bytes[start - 1].is_ascii_alphanumeric()
+                    || bytes[start - 1] == b'.'
+                    || bytes[start - 1] == b'-' && start > 1 && !bytes[start - 2].is_ascii_digit());
+            free.then(|| Self::prefix(&bytes[start..]))?.map(|(status, _)| status)
         })
     }
 
@@ -164,14 +166,7 @@ impl Status {
             [next, ..] => next.is_ascii_alphanumeric(),
             [] => false,
         };
-        (!longer).then_some((
-            Self {
-                class,
-                subject,
-                detail,
-            },
-            end,
-        ))
+        (!longer).then_some((Self { class, subject, detail }, end))
     }
 
     /// 2, 4 or 5.
@@ -236,9 +231,7 @@ fn number(bytes: &[u8]) -> Option<(u16, usize)> {
     if used == 0 || used > 3 {
         return None;
     }
-    let value = bytes[..used]
-        .iter()
-        .fold(0, |n, digit| n * 10 + u16::from(digit - b'0'));
+    let value = bytes[..used].iter().fold(0, |n, digit| n * 10 + u16::from(digit - b'0'));
     Some((value, used))
 }
 
@@ -258,10 +251,37 @@ pub fn reply(text: &str) -> Option<(u16, usize)> {
             break;
         };
         let before = start == 0
-            || matches!(bytes[start - 1], b' ' | b'\n' | b'\t' | b':' | b'(' | b'[' | b'"' | b'\'' | b';' | b'>' | b'<' | b'=' | b',');
+            || matches!(
+                bytes[start - 1],
+                b' ' | b'\n'
+                    | b'\t'
+                    | b':'
+                    | b'('
+                    | b'['
+                    | b'"'
+                    | b'\''
+                    | b';'
+                    | b'>'
+                    | b'<'
+                    | b'='
+                    | b','
+            );
         let after = matches!(
             bytes.get(start + 3),
-            None | Some(b' ' | b'-' | b'\n' | b'\r' | b'"' | b'\'' | b',' | b';' | b':' | b')' | b']' | b'<' | b'_')
+            None | Some(
+                b' ' | b'-'
+                    | b'\n'
+                    | b'\r'
+                    | b'"'
+                    | b'\''
+                    | b','
+                    | b';'
+                    | b':'
+                    | b')'
+                    | b']'
+                    | b'<'
+                    | b'_'
+            )
         );
         if before && after && b.is_ascii_digit() && c.is_ascii_digit() && *b <= b'7' {
             let code = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');

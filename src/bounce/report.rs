@@ -95,11 +95,9 @@ const MAX_EXCERPT: usize = 1500;
 pub fn read(raw: &[u8]) -> Report {
     match mime::parts(raw) {
         Ok(parts) => understand(raw, &parts, true),
-        Err(limit) => Report {
-            limit: Some(limit),
-            excerpt: limit.to_string(),
-            ..empty(Kind::Unclear)
-        },
+        Err(limit) => {
+            Report { limit: Some(limit), excerpt: limit.to_string(), ..empty(Kind::Unclear) }
+        }
     }
 }
 
@@ -138,19 +136,11 @@ fn outside<'a>(raw: &'a [u8]) -> Outside<'a> {
     phrase::table().search(&subject, |hit| subject_hits.push(hit));
     let from = head.get("from").map(text::field).unwrap_or_default();
     let path = head.get("return-path").map(|p| p.trim_ascii());
-    let daemon = phrase::table()
-        .all(&from)
-        .iter()
-        .any(|hit| hit.meaning == Meaning::Daemon)
+    let daemon = phrase::table().all(&from).iter().any(|hit| hit.meaning == Meaning::Daemon)
         || (head.has("from") && from.trim().is_empty())
         || from.contains("<>")
         || path.is_some_and(|p| p == b"<>" || p.is_empty() || mime::starts(p, b"<mailer-daemon"));
-    Outside {
-        head,
-        subject,
-        subject_hits,
-        daemon,
-    }
+    Outside { head, subject, subject_hits, daemon }
 }
 
 fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
@@ -225,9 +215,7 @@ fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
 /// The report inside a wrapper that names nobody: the one case in which a
 /// returned mail is read as a report.
 fn wrapped(parts: &[Part<'_>], wrappable: bool) -> Option<Report> {
-    let part = parts
-        .iter()
-        .find(|part| wrappable && part.media == Media::Returned)?;
+    let part = parts.iter().find(|part| wrappable && part.media == Media::Returned)?;
     let inner = text::decoded(&part.head, part.body);
     let inner = mime::parts(&inner).ok().map(|p| understand(&inner, &p, false))?;
     matches!(inner.kind, Kind::Failure | Kind::Delay).then_some(inner)
@@ -253,7 +241,8 @@ fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>], raw: &[u8]) -> Report
         report.excerpt = excerpt(notice.text());
     }
     report.ties = returned::ties(&outside.head, None, &Returned::default());
-    if report.kind == Kind::Other && report.ties.delivery().is_some() && raw.len() < mime::MAX_BYTES {
+    if report.kind == Kind::Other && report.ties.delivery().is_some() && raw.len() < mime::MAX_BYTES
+    {
         report.excerpt = excerpt(&words(parts));
     }
     report
@@ -262,7 +251,9 @@ fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>], raw: &[u8]) -> Report
 /// What a mail is that names nobody: an automatic reply, a mail like any other
 /// from somebody who is called postmaster, or for a person to read.
 fn fallback(outside: &Outside<'_>, notice: &Notice) -> Kind {
-    if autoreply::header(&outside.head) == Header::Replied && !outside.subject_says(Meaning::Subject) {
+    if autoreply::header(&outside.head) == Header::Replied
+        && !outside.subject_says(Meaning::Subject)
+    {
         if notice.says(Meaning::Challenge) {
             return Kind::Challenge;
         }
@@ -308,13 +299,13 @@ fn own_addresses(outside: &Outside<'_>) -> Vec<String> {
     own
 }
 
-fn complained(outside: &Outside<'_>, parts: &[Part<'_>], complaint: complaint::Complaint) -> Report {
+fn complained(
+    outside: &Outside<'_>,
+    parts: &[Part<'_>],
+    complaint: complaint::Complaint,
+) -> Report {
     let returned = returned::read(parts, None);
-    let kind = if complaint.feedback == "not-spam" {
-        Kind::Other
-    } else {
-        Kind::Complaint
-    };
+    let kind = if complaint.feedback == "not-spam" { Kind::Other } else { Kind::Complaint };
     Report {
         recipients: complaint
             .recipients
@@ -339,10 +330,7 @@ fn complained(outside: &Outside<'_>, parts: &[Part<'_>], complaint: complaint::C
 
 /// The readable text before the returned mail: plain parts, else HTML.
 fn words(parts: &[Part<'_>]) -> String {
-    let before = parts
-        .iter()
-        .take_while(|part| part.media != Media::Returned)
-        .collect::<Vec<_>>();
+    let before = parts.iter().take_while(|part| part.media != Media::Returned).collect::<Vec<_>>();
     let of = |media: Media| {
         let mut all = String::new();
         for part in before.iter().filter(|part| part.media == media) {

@@ -27,10 +27,7 @@ pub struct Ties {
 impl Ties {
     /// The strongest delivery token.
     pub fn delivery(&self) -> Option<&str> {
-        self.envelope
-            .as_deref()
-            .or(self.envelope_id.as_deref())
-            .or(self.message_id.as_deref())
+        self.envelope.as_deref().or(self.envelope_id.as_deref()).or(self.message_id.as_deref())
     }
 }
 
@@ -61,13 +58,9 @@ pub fn read(parts: &[Part<'_>], quoted_in: Option<&[u8]>) -> Returned {
         return Returned::default();
     };
     let quoted = &quoted[..quoted.len().min(MAX_QUOTED)];
-    const FIRST: [&[u8]; 6] = [
-        b"\nReceived:", b"\nReturn-", b"\nMessage-", b"\nDate:", b"\nFrom:", b"\nSubject:",
-    ];
-    let start = FIRST
-        .iter()
-        .filter_map(|first| memchr::memmem::find(quoted, first))
-        .min();
+    const FIRST: [&[u8]; 6] =
+        [b"\nReceived:", b"\nReturn-", b"\nMessage-", b"\nDate:", b"\nFrom:", b"\nSubject:"];
+    let start = FIRST.iter().filter_map(|first| memchr::memmem::find(quoted, first)).min();
     let Some(start) = start else {
         return Returned::default();
     };
@@ -125,9 +118,8 @@ pub fn message_id(raw: &[u8]) -> Option<String> {
 /// What ties a report to a mail: the address it came to, its envelope id, the
 /// returned mail.
 pub fn ties(head: &Head<'_>, envelope_id: Option<&str>, returned: &Returned) -> Ties {
-    const ENVELOPE: [&str; 6] = [
-        "x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to",
-    ];
+    const ENVELOPE: [&str; 6] =
+        ["x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to"];
     let envelope = ENVELOPE.iter().find_map(|name| {
         addresses(head, name).iter().find_map(|address| {
             let (local, _) = address.rsplit_once('@')?;
@@ -149,9 +141,7 @@ pub fn ties(head: &Head<'_>, envelope_id: Option<&str>, returned: &Returned) -> 
 /// A delivery token, lower-cased, if the text looks like one.
 fn token(text: &str) -> Option<String> {
     let fits = text.len() == TOKEN_LETTERS
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
+        && text.bytes().all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
     fits.then(|| text.to_ascii_lowercase())
 }
 

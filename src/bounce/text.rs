@@ -15,9 +15,7 @@ pub const MAX_TEXT: usize = 64 * 1024;
 pub fn body<'a>(head: &Head<'_>, raw: &'a [u8]) -> Cow<'a, str> {
     let encoding = head.get("content-transfer-encoding").unwrap_or(b"");
     let raw = &raw[..raw.len().min(MAX_TEXT)];
-    let charset = head
-        .get("content-type")
-        .and_then(|field| mime::parameter(field, "charset"));
+    let charset = head.get("content-type").and_then(|field| mime::parameter(field, "charset"));
     if mime::starts(encoding, b"base64") {
         return Cow::Owned(convert(&unbase64(raw), charset).into_owned());
     }
@@ -105,10 +103,7 @@ fn encoded_word(raw: &[u8]) -> Option<(String, usize)> {
     let bytes = match raw.get(charset_end + 1)? {
         b'B' | b'b' => unbase64(text),
         b'Q' | b'q' => {
-            let spaced: Vec<u8> = text
-                .iter()
-                .map(|b| if *b == b'_' { b' ' } else { *b })
-                .collect();
+            let spaced: Vec<u8> = text.iter().map(|b| if *b == b'_' { b' ' } else { *b }).collect();
             unquote_printable(&spaced)
         }
         _ => return None,
