@@ -1,1 +1,3 @@
 //! The only loops.
+
+pub mod pulse;

@@ -1,1 +1,3 @@
 //! One edition of a newsletter: a state machine.
+
+pub mod archive;

@@ -1,0 +1,82 @@
+//! How the loops are: each says when it has ticked; who is silent for too long is
+//! named. Feeds systemd's watchdog and `/readyz`. Monotonic time only: a clock that
+//! is set does not look like a hang.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::words;
+
+words! {
+    /// The loops of the daemon.
+    Loop {
+        /// Asks which newsletters are due, and composes.
+        Schedule = "schedule",
+        /// Fetches sources.
+        Source = "source",
+        /// Delivers.
+        Delivery = "delivery",
+        /// Takes bounces in.
+        Bounce = "bounce",
+        /// Answers requests.
+        Web = "web",
+    }
+}
+
+/// Every loop ticks at least every few seconds, also with nothing to do; one that is
+/// silent for longer than the longest single step (a source's 30 s, twice) hangs.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// When each loop ticked last.
+#[derive(Debug)]
+pub struct Pulse {
+    started: Instant,
+    /// Milliseconds after `started`, by the loop's place in [`Loop::ALL`].
+    beats: [AtomicU64; Loop::ALL.len()],
+}
+
+impl Pulse {
+    /// All loops count as having ticked now.
+    pub fn new(now: Instant) -> Self {
+        Pulse { started: now, beats: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+
+    /// This loop has ticked.
+    pub fn beat(&self, which: Loop, now: Instant) {
+        self.beats[which as usize].store(self.age(now), Ordering::Relaxed);
+    }
+
+    /// The loops that have not ticked for too long.
+    pub fn silent(&self) -> Vec<Loop> {
+        self.silent_at(Instant::now())
+    }
+
+    fn silent_at(&self, now: Instant) -> Vec<Loop> {
+        let limit = self.age(now).saturating_sub(SILENCE.as_millis() as u64);
+        let late = |which: &Loop| self.beats[*which as usize].load(Ordering::Relaxed) < limit;
+        Loop::ALL.iter().copied().filter(late).collect()
+    }
+
+    fn age(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_millis() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_hangs_is_named_and_the_others_are_not() {
+        let start = Instant::now();
+        let pulse = Pulse::new(start);
+        let later = start + SILENCE + Duration::from_secs(1);
+        for which in Loop::ALL {
+            if *which != Loop::Delivery {
+                pulse.beat(*which, later);
+            }
+        }
+        assert_eq!(pulse.silent_at(start + SILENCE), []);
+        assert_eq!(pulse.silent_at(later), [Loop::Delivery]);
+    }
+}
