@@ -1,1 +1,3 @@
 //! All of it on loopback with sample data.
+
+pub mod picture;
