@@ -127,7 +127,7 @@ pub async fn apply(
     now: Timestamp,
 ) -> anyhow::Result<Applied> {
     let known = in_tx(tx, &definition.slug).await?;
-    let json = serde_json::to_string(definition)?;
+    let json = sqlx::types::Json(definition);
     let upcoming = || {
         let moment = definition.schedule()?.next(now)?;
         Some(Millis::from(moment.at))
@@ -142,7 +142,7 @@ pub async fn apply(
         .bind(definition.slug.as_str())
         .bind(definition.title.as_str())
         .bind(definition.language.tag())
-        .bind(&json)
+        .bind(json)
         .bind(upcoming())
         .bind(Millis::from(now))
         .fetch_one(c)
@@ -164,7 +164,7 @@ pub async fn apply(
     .bind(known.id)
     .bind(definition.title.as_str())
     .bind(definition.language.tag())
-    .bind(&json)
+    .bind(json)
     .bind(next_at)
     .bind(Millis::from(now))
     .execute(c)

@@ -11,7 +11,6 @@ pub mod error;
 pub mod health;
 pub mod page;
 pub mod raw;
-pub mod report;
 pub mod words;
 
 use std::sync::Arc;
@@ -99,8 +98,6 @@ pub fn table() -> Vec<Route> {
         row("/archive/{newsletter}/{number}/{article}", Role::Public, get(archive::article)),
         row(page::STYLE_PATH, Role::Public, get(page::style)),
         row(page::ICON_PATH, Role::Public, get(page::icon)),
-        row("/report", Role::Editor, get(report::index)),
-        row("/report/{issue}", Role::Editor, get(report::show)),
         row("/healthz", Role::Machine, get(health::alive)),
         row("/readyz", Role::Machine, get(health::ready)),
     ]
@@ -158,7 +155,10 @@ async fn dress(mut response: Response, secure: bool) -> Response {
     // Paths may hold a reader's token: no other site learns it.
     unless(header::REFERRER_POLICY, "no-referrer");
     unless(header::CACHE_CONTROL, "no-store");
-    unless(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), interest-cohort=()");
+    unless(
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), interest-cohort=()",
+    );
     unless(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     if secure {
         unless(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");

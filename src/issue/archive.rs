@@ -47,8 +47,11 @@ row! {
 row! {
     /// An article as a row gives it.
     PieceRow {
+        /// The article's key.
         id: i64,
+        /// Heading of its section.
         section: String,
+        /// The record as JSON.
         record: String,
     }
 }
@@ -112,11 +115,7 @@ pub async fn editions(store: &Store, newsletter: i64, below: i64) -> sqlx::Resul
 ///
 /// # Errors
 /// The database failed.
-pub async fn edition(
-    store: &Store,
-    newsletter: i64,
-    number: i64,
-) -> sqlx::Result<Option<Edition>> {
+pub async fn edition(store: &Store, newsletter: i64, number: i64) -> sqlx::Result<Option<Edition>> {
     let below = number.saturating_add(1);
     let found = editions(store, newsletter, below).await?;
     Ok(found.into_iter().next().filter(|edition| edition.number == number))

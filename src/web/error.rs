@@ -36,8 +36,14 @@ impl IntoResponse for Error {
         match self {
             Error::NotFound => plain(
                 StatusCode::NOT_FOUND,
-                ("Diese Seite gibt es nicht", "Vielleicht fehlt ein Teil der Adresse. Im Archiv stehen alle Ausgaben."),
-                ("There is no such page", "Perhaps a part of the address is missing. The archive has every issue."),
+                (
+                    "Diese Seite gibt es nicht",
+                    "Vielleicht fehlt ein Teil der Adresse. Im Archiv stehen alle Ausgaben.",
+                ),
+                (
+                    "There is no such page",
+                    "Perhaps a part of the address is missing. The archive has every issue.",
+                ),
             ),
             Error::Broken(error) => {
                 tracing::error!(error = format!("{error:#}"), "web: page failed");
@@ -61,8 +67,14 @@ pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
 fn broken() -> Response<Body> {
     plain(
         StatusCode::INTERNAL_SERVER_ERROR,
-        ("Das hat nicht geklappt", "Der Fehler liegt bei uns und ist notiert. Bitte versuchen Sie es in ein paar Minuten noch einmal."),
-        ("That did not work", "The mistake is ours and has been noted. Please try again in a few minutes."),
+        (
+            "Das hat nicht geklappt",
+            "Der Fehler liegt bei uns und ist notiert. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
+        ),
+        (
+            "That did not work",
+            "The mistake is ours and has been noted. Please try again in a few minutes.",
+        ),
     )
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod app;
+mod archive;
 mod delivery_model;
 mod deploy;
 mod dkim;
