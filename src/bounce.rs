@@ -5,6 +5,7 @@
 //! and `autoreply` read what stands in it, `phrase` and `reason` know the words and
 //! codes, `failure` weighs them, `returned` finds what ties a report to a mail.
 
+pub mod inbox;
 pub mod record;
 pub mod report;
 

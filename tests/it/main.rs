@@ -8,6 +8,7 @@ mod delivery_model;
 mod deploy;
 mod dkim;
 mod house;
+mod inbox;
 mod postgres;
 mod relay;
 mod smtp;

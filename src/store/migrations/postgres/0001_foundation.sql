@@ -252,12 +252,13 @@ create table bounce (
     report jsonb not null,
     raw bytea,
     delivery_id bigint references delivery (id) on delete set null,
-    verdict text not null,        -- applied, noted, review, forged, stale, untied, decided
+    verdict text not null,        -- new, applied, noted, review, forged, stale, untied, decided
     why text not null default '',
     received_at bigint not null,
     decided_at bigint,
     decision text
 );
+create index bounce_new on bounce (id) where verdict = 'new';
 create index bounce_for_review on bounce (id) where verdict = 'review';
 create index bounce_by_delivery on bounce (delivery_id);
 

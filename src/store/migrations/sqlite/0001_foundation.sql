@@ -252,12 +252,13 @@ create table bounce (
     report text not null check (json_valid(report)),
     raw blob,
     delivery_id integer references delivery (id) on delete set null,
-    verdict text not null,        -- applied, noted, review, forged, stale, untied, decided
+    verdict text not null,        -- new, applied, noted, review, forged, stale, untied, decided
     why text not null default '',
     received_at integer not null,
     decided_at integer,
     decision text
 ) strict;
+create index bounce_new on bounce (id) where verdict = 'new';
 create index bounce_for_review on bounce (id) where verdict = 'review';
 create index bounce_by_delivery on bounce (delivery_id);
 
