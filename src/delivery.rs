@@ -1,4 +1,25 @@
 //! One issue to one subscriber: the ledger and those who write it.
+//!
+//! A delivery's states and steps are in [`state`], pure. [`expand`] writes the
+//! rows of a frozen issue, [`ledger`] claims, marks and records them in groups,
+//! [`settle`] cares for what a dead worker left, with the [`journal`]'s help.
 
+pub mod backoff;
+pub mod expand;
 pub mod journal;
+pub mod ledger;
+pub mod settle;
 pub mod state;
+pub mod sums;
+
+use crate::key;
+
+key! {
+    /// The key of a delivery.
+    DeliveryId
+}
+
+key! {
+    /// The key of a worker: one process that delivers.
+    WorkerId
+}

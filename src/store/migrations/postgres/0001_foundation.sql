@@ -194,6 +194,7 @@ create table delivery (
     state text not null check (state in ('queued', 'claimed', 'sending', 'accepted', 'deferred', 'failed', 'unknown', 'cancelled')),
     generation bigint not null default 0,
     attempts bigint not null default 0,
+    deaths bigint not null default 0, -- workers that died while it was on the wire
     worker_id bigint,
     lease_until bigint,
     next_at bigint not null default 0,  -- deferred, or queued again: not before

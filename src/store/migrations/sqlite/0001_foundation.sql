@@ -194,6 +194,7 @@ create table delivery (
     state text not null check (state in ('queued', 'claimed', 'sending', 'accepted', 'deferred', 'failed', 'unknown', 'cancelled')),
     generation integer not null default 0,
     attempts integer not null default 0,
+    deaths integer not null default 0, -- workers that died while it was on the wire
     worker_id integer,
     lease_until integer,
     next_at integer not null default 0,  -- deferred, or queued again: not before

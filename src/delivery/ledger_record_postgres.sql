@@ -1,0 +1,17 @@
+update delivery
+set state = o.value ->> 1,
+    -- An unknown one keeps its worker: that journal may still prove something.
+    worker_id = case when o.value ->> 1 = 'unknown' then worker_id end,
+    cause = o.value ->> 2,
+    next_at = (o.value ->> 3)::bigint,
+    attempts = attempts - case when state = 'sending' then (o.value ->> 4)::bigint else 0 end,
+    stage = o.value ->> 5,
+    code = (o.value ->> 6)::bigint,
+    reply = o.value ->> 7,
+    changed_at = $3
+from json_each($1::json) as o
+where id = o.key::bigint
+  and generation = (o.value ->> 0)::bigint
+  and worker_id = $2
+  -- Only going back to the queue is possible from claimed.
+  and (state = 'sending' or state = 'claimed' and o.value ->> 1 = 'queued')

@@ -1,0 +1,399 @@
+//! What dead workers left, and what nobody can know: workers sign on with a
+//! heartbeat, a dead one's claims go back to the queue, its mails on the wire
+//! become unknown, and unknown ones are settled by evidence first (the journal's),
+//! then by the newsletter's policy.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::journal::{Note, Record};
+use super::ledger::{self, Entry};
+use super::state::{Cause, DEATHS, State};
+use super::{DeliveryId, WorkerId, backoff};
+use crate::issue::IssueId;
+use crate::smtp::reply::Reply;
+use crate::smtp::scope::{self, Scope};
+use crate::smtp::{Outcome, Stage};
+use crate::store::value::Millis;
+use crate::store::{Kind, Store, Tx};
+use crate::{on, row};
+
+/// A worker whose last heartbeat is older is dead to its claims.
+pub const WORKER_LIVES: Duration = Duration::from_secs(30);
+/// And to its mails on the wire: the longest wait for a reply on top.
+pub const WIRE_LIVES: Duration = Duration::from_secs(30 + 600);
+/// How long evidence is waited for before the policy decides.
+pub const EVIDENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Who we are to other workers: the machine with its data directory (which only
+/// one process works in), and the machine's boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Machine and directory.
+    pub host: String,
+    /// Changes when the machine restarts.
+    pub boot: String,
+}
+
+impl Identity {
+    /// Reads the machine's name and boot; the directory is the locked data directory.
+    pub fn of(directory: &std::path::Path) -> Identity {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+        Identity {
+            host: format!("{}:{}", read("/proc/sys/kernel/hostname"), directory.display()),
+            boot: read("/proc/sys/kernel/random/boot_id"),
+        }
+    }
+}
+
+row! {
+    /// A worker that had our directory before us.
+    Predecessor {
+        /// Its key.
+        id: WorkerId,
+        /// The boot it lived in.
+        boot: String,
+    }
+}
+
+/// What signing on found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedOn {
+    /// Our key.
+    pub worker: WorkerId,
+    /// Deliveries the journal proved something about.
+    pub proven: u64,
+    /// Claims and marks that went back to the queue.
+    pub back: u64,
+    /// Deliveries of which nobody can know.
+    pub unknown: u64,
+}
+
+/// The time that leases and heartbeats go by: the database's on PostgreSQL.
+///
+/// # Errors
+/// The database failed.
+pub async fn clock(tx: &mut Tx, now: Millis) -> sqlx::Result<Millis> {
+    match tx {
+        Tx::Sqlite(_) => Ok(now),
+        Tx::Postgres(tx) => {
+            let text = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
+            let (at,): (i64,) = sqlx::query_as(text).fetch_one(&mut **tx).await?;
+            Ok(Millis(at))
+        }
+    }
+}
+
+/// Signs a worker on. Everybody who had this directory before is dead, since we
+/// hold its lock; their journal is ours to replay, before anything is claimed.
+///
+/// # Errors
+/// The database failed.
+pub async fn sign_on(
+    store: &Store,
+    identity: &Identity,
+    records: &[Record],
+    now: Millis,
+) -> sqlx::Result<SignedOn> {
+    let mut tx = store.begin().await?;
+    let now = clock(&mut tx, now).await?;
+    let dead = predecessors(&mut tx, identity).await?;
+    let mut done = SignedOn { worker: WorkerId(0), proven: 0, back: 0, unknown: 0 };
+    for worker in &dead {
+        done.proven += replay(&mut tx, worker.id, records, now).await?;
+        // After a power cut the journal may lack what was not synced: it then
+        // proves what it holds, and nothing by what it does not hold.
+        if worker.boot == identity.boot {
+            done.back += never_written(&mut tx, worker.id, records, now).await?;
+        }
+    }
+    let all_dead: Vec<WorkerId> = dead.iter().map(|worker| worker.id).collect();
+    let (back, unknown) = reap(&mut tx, &all_dead, &all_dead, now).await?;
+    (done.back, done.unknown) = (done.back + back, unknown);
+    let text = "update worker set stopped_at = $2 where host = $1 and stopped_at is null";
+    on!(tx, |c| sqlx::query(text)
+        .bind(&identity.host)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    let text = "
+        insert into worker (host, boot, started_at, heartbeat_at)
+        values ($1, $2, $3, $3)
+        returning id";
+    let (worker,): (WorkerId,) = on!(tx, |c| {
+        sqlx::query_as(text).bind(&identity.host).bind(&identity.boot).bind(now).fetch_one(c).await
+    })?;
+    done.worker = worker;
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// Signs off. What is still on the wire stays with the worker's name.
+///
+/// # Errors
+/// The database failed.
+pub async fn sign_off(store: &Store, worker: WorkerId, now: Millis) -> sqlx::Result<()> {
+    let mut tx = store.begin().await?;
+    let now = clock(&mut tx, now).await?;
+    let text = "update worker set stopped_at = $2 where id = $1";
+    on!(tx, |c| sqlx::query(text)
+        .bind(worker)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    tx.commit().await
+}
+
+/// A sign of life; then the others' signs are looked at. Answers false when we
+/// ourselves were taken for dead meanwhile: what we held is not ours any more.
+///
+/// # Errors
+/// The database failed.
+pub async fn heartbeat(store: &Store, worker: WorkerId, now: Millis) -> sqlx::Result<bool> {
+    let mut tx = store.begin().await?;
+    let now = clock(&mut tx, now).await?;
+    let (claims, wires) = (now.before(WORKER_LIVES), now.before(WIRE_LIVES));
+    let text = "
+        update worker
+        set heartbeat_at = $2
+        where id = $1 and stopped_at is null and heartbeat_at >= $3
+        returning id";
+    let alive: Option<(WorkerId,)> = on!(tx, |c| {
+        sqlx::query_as(text).bind(worker).bind(now).bind(claims).fetch_optional(c).await
+    })?;
+    let text = "update worker set heartbeat_at = $2 where id = $1";
+    on!(tx, |c| sqlx::query(text)
+        .bind(worker)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    let text = "
+        select id
+        from worker
+        where id <> $1
+          and heartbeat_at < $2
+          and id in (select worker_id from delivery where state in ('claimed', 'sending', 'unknown'))";
+    let silent = |since: Millis| (text, since);
+    let mut dead = Vec::new();
+    for (text, since) in [silent(claims), silent(wires)] {
+        let found: Vec<(WorkerId,)> =
+            on!(tx, |c| sqlx::query_as(text).bind(worker).bind(since).fetch_all(c).await)?;
+        dead.push(found.into_iter().map(|(id,)| id).collect::<Vec<_>>());
+    }
+    let (back, unknown) = reap(&mut tx, &dead[0], &dead[1], now).await?;
+    tx.commit().await?;
+    if back + unknown > 0 {
+        tracing::warn!(back, unknown, "delivery.reaped");
+    }
+    Ok(alive.is_some())
+}
+
+/// Settles unknown deliveries whose time for evidence is over, by the policy of
+/// their newsletter. `ask` leaves them to an editor.
+///
+/// # Errors
+/// The database failed.
+pub async fn settle(store: &Store, evidence: Duration, now: Millis) -> sqlx::Result<u64> {
+    let mut tx = store.begin().await?;
+    let text = "
+        update delivery
+        set
+            state = case n.policy when 'at_most_once' then 'failed' else 'queued' end,
+            cause = case n.policy when 'at_most_once' then 'unknown' end,
+            worker_id = null,
+            next_at = 0,
+            changed_at = $2
+        from (
+            select i.id as issue_id, w.definition -> 'policies' ->> 'unknown' as policy
+            from issue i
+            join newsletter w on w.id = i.newsletter_id
+            where i.state = 'sending'
+        ) as n
+        where n.issue_id = delivery.issue_id
+          and delivery.state = 'unknown'
+          and delivery.changed_at <= $1
+          and coalesce(n.policy, 'at_least_once') <> 'ask'";
+    let done = on!(tx, |c| {
+        sqlx::query(text).bind(now.before(evidence)).bind(now).execute(c).await?.rows_affected()
+    });
+    tx.commit().await?;
+    if done > 0 {
+        tracing::warn!(deliveries = done, "delivery.unknown.settled");
+    }
+    Ok(done)
+}
+
+/// Closes an issue whose deliveries have all come to an end. A difference between
+/// the books and the frozen total is an alarm, and the issue stays open.
+///
+/// # Errors
+/// The database failed.
+pub async fn finish(store: &Store, issue: IssueId, now: Millis) -> sqlx::Result<bool> {
+    let mut tx = store.begin().await?;
+    let text = "
+        select
+            count(*) as found,
+            cast(coalesce(sum(case
+                when state in ('accepted', 'failed', 'cancelled') then 1 else 0
+            end), 0) as bigint) as closed,
+            cast(coalesce((select total from issue where id = $1), 0) as bigint) as total
+        from delivery
+        where issue_id = $1";
+    let (found, closed, total): (i64, i64, i64) =
+        on!(tx, |c| sqlx::query_as(text).bind(issue).fetch_one(c).await)?;
+    if found != total {
+        tracing::error!(issue = issue.0, found, total, "delivery.books.differ");
+        return Ok(false);
+    }
+    if closed != total {
+        return Ok(false);
+    }
+    let text = "
+        update issue
+        set state = 'finished', finished_at = $2, updated_at = $2
+        where id = $1 and state = 'sending'
+        returning id";
+    let done: Option<(IssueId,)> =
+        on!(tx, |c| sqlx::query_as(text).bind(issue).bind(now).fetch_optional(c).await)?;
+    tx.commit().await?;
+    if done.is_some() {
+        tracing::info!(issue = issue.0, total, "delivery.finished");
+    }
+    Ok(done.is_some())
+}
+
+async fn predecessors(tx: &mut Tx, identity: &Identity) -> sqlx::Result<Vec<Predecessor>> {
+    let text = "
+        select id, boot
+        from worker
+        where host = $1
+          and (stopped_at is null
+            or id in (
+                select worker_id
+                from delivery
+                where state in ('claimed', 'sending', 'unknown')))";
+    on!(*tx, |c| sqlx::query_as(text).bind(&identity.host).fetch_all(c).await)
+}
+
+/// Records what the journal says the relay replied.
+async fn replay(
+    tx: &mut Tx,
+    worker: WorkerId,
+    records: &[Record],
+    now: Millis,
+) -> sqlx::Result<u64> {
+    let entries: Vec<Entry> = records.iter().filter_map(|record| proven(record, now)).collect();
+    ledger::record(tx, worker, &entries, now).await
+}
+
+/// What a reply in the journal means for its delivery.
+fn proven(record: &Record, now: Millis) -> Option<Entry> {
+    let Note::Replied { code, words } = &record.note else {
+        return None;
+    };
+    let text = words.split_once(' ').map_or("", |(_, text)| text);
+    let outcome = Outcome::reply(Stage::Dot, Reply::new(*code, text));
+    let again = || now.after(backoff::wait(1, 0.0).unwrap_or_default());
+    let (state, cause, next_at, unused) = match scope::judge(&outcome) {
+        Scope::Accepted => (State::Accepted, None, Millis(0), false),
+        Scope::Later => (State::Deferred, None, again(), false),
+        Scope::Never => (State::Failed, Some(Cause::Permanent), Millis(0), false),
+        Scope::Relay | Scope::Issue | Scope::Withheld => (State::Queued, None, Millis(0), true),
+        Scope::Unknown => return None,
+    };
+    Some(Entry {
+        id: DeliveryId(record.delivery),
+        generation: record.generation,
+        state,
+        cause,
+        next_at,
+        unused,
+        stage: Stage::Dot.as_str(),
+        code: Some(*code),
+        words: words.clone(),
+    })
+}
+
+/// Marked deliveries of which the journal holds no dot: none was written.
+async fn never_written(
+    tx: &mut Tx,
+    worker: WorkerId,
+    records: &[Record],
+    now: Millis,
+) -> sqlx::Result<u64> {
+    let begun: HashMap<String, Value> = records
+        .iter()
+        .map(|record| (record.delivery.to_string(), json!(record.generation)))
+        .collect();
+    let text = match tx.kind() {
+        Kind::Sqlite => {
+            "update delivery
+             set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
+             where worker_id = $1
+               and state in ('sending', 'unknown')
+               and not exists (
+                   select 1
+                   from json_each($2) as o
+                   where cast(o.key as integer) = id and o.value = generation)"
+        }
+        Kind::Postgres => {
+            "update delivery
+             set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
+             where worker_id = $1
+               and state in ('sending', 'unknown')
+               and not exists (
+                   select 1
+                   from json_each_text($2::json) as o
+                   where o.key::bigint = id and o.value::bigint = generation)"
+        }
+    };
+    let begun = Value::from_iter(begun).to_string();
+    on!(*tx, |c| {
+        let done = sqlx::query(text).bind(worker).bind(begun).bind(now).execute(c).await?;
+        Ok(done.rows_affected())
+    })
+}
+
+/// Dead workers' claims go back to the queue; their mails on the wire become
+/// unknown, or poison when too many died on them.
+async fn reap(
+    tx: &mut Tx,
+    claims: &[WorkerId],
+    wires: &[WorkerId],
+    now: Millis,
+) -> sqlx::Result<(u64, u64)> {
+    let back = "
+        update delivery
+        set state = 'queued', worker_id = null, changed_at = $2
+        where worker_id = $1 and state = 'claimed'";
+    let unknown = "
+        update delivery
+        set
+            state = case when deaths + 1 >= $3 then 'failed' else 'unknown' end,
+            cause = case when deaths + 1 >= $3 then 'poison' end,
+            worker_id = case when deaths + 1 >= $3 then null else worker_id end,
+            deaths = deaths + 1,
+            stage = 'dot',
+            reply = 'the worker died while the mail may have been on the wire',
+            changed_at = $2
+        where worker_id = $1 and state = 'sending'";
+    let (mut returned, mut lost) = (0, 0);
+    for worker in claims {
+        returned += on!(*tx, |c| {
+            sqlx::query(back).bind(worker).bind(now).execute(c).await?.rows_affected()
+        });
+    }
+    for worker in wires {
+        lost += on!(*tx, |c| {
+            let query = sqlx::query(unknown).bind(worker).bind(now).bind(DEATHS);
+            query.execute(c).await?.rows_affected()
+        });
+    }
+    Ok((returned, lost))
+}
