@@ -5,6 +5,8 @@
 
 use crate::language::Language;
 
+pub mod greeting;
+
 mod english;
 mod german;
 

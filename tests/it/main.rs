@@ -9,6 +9,7 @@ mod deploy;
 mod dkim;
 mod house;
 mod inbox;
+mod letter;
 mod postgres;
 mod relay;
 mod smtp;
