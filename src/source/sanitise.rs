@@ -1,0 +1,140 @@
+//! The one list of what survives of foreign HTML, and the one way to make `article::Html`.
+//!
+//! Pictures do not survive: they become records of their own. Neither do styles, classes,
+//! scripts, forms or frames. What is not listed loses its tag and keeps its text.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use ammonia::{Builder, UrlRelative};
+
+use crate::article::Html;
+
+/// The elements of an article's body.
+pub const TAGS: &[&str] = &[
+    "a",
+    "abbr",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "dd",
+    "del",
+    "dl",
+    "dt",
+    "em",
+    "h2",
+    "h3",
+    "h4",
+    "ins",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "ul",
+];
+
+/// The attributes, per element; `*` stands for every element.
+pub const ATTRIBUTES: &[(&str, &[&str])] = &[
+    ("*", &["lang", "dir"]),
+    ("a", &["href", "hreflang"]),
+    ("abbr", &["title"]),
+    ("ol", &["start"]),
+    ("td", &["colspan", "rowspan"]),
+    ("th", &["colspan", "rowspan", "scope"]),
+];
+
+/// Where a link may lead; relative addresses were made absolute before.
+pub const SCHEMES: &[&str] = &["http", "https", "mailto", "tel"];
+
+/// The elements that take their text with them.
+pub const WITH_CONTENT: &[&str] = &[
+    "script", "style", "template", "noscript", "iframe", "object", "svg", "math", "select",
+    "textarea", "title",
+];
+
+static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut attributes: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let mut generic = HashSet::new();
+    for (tag, names) in ATTRIBUTES {
+        match *tag {
+            "*" => generic.extend(names.iter().copied()),
+            tag => attributes
+                .entry(tag)
+                .or_default()
+                .extend(names.iter().copied()),
+        }
+    }
+    let mut builder = Builder::empty();
+    builder
+        .tags(TAGS.iter().copied().collect())
+        .tag_attributes(attributes)
+        .generic_attributes(generic)
+        .url_schemes(SCHEMES.iter().copied().collect())
+        .clean_content_tags(WITH_CONTENT.iter().copied().collect())
+        .url_relative(UrlRelative::Deny)
+        .link_rel(None)
+        .strip_comments(true);
+    builder
+});
+
+/// What survives of a fragment.
+pub fn clean(fragment: &str) -> Html {
+    Html::sanitised(SANITISER.clean(fragment).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn only_what_is_listed_survives() {
+        let html = clean(
+            r#"<p onclick="x()" class="c" style="color:red">Ein <b>Satz</b> mit <a href="javascript:alert(1)">Falle</a>, <a href="/rel">Rest</a> und <a href="https://example.org/?a=1&b=2" target="_blank">Ziel</a>.</p><script>alert(1)</script><img src=x onerror=alert(1)><h1>Titel</h1>"#,
+        );
+        insta::assert_snapshot!(html.as_str(), @r#"<p>Ein Satz mit <a>Falle</a>, <a>Rest</a> und <a href="https://example.org/?a=1&amp;b=2">Ziel</a>.</p>Titel"#);
+    }
+
+    #[test]
+    fn known_tricks_leave_nothing_that_runs() {
+        for trick in [
+            "<svg><style><img src=x onerror=alert(1)></style></svg>",
+            "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">",
+            "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+            "<a href=\"java\nscript:alert(1)\">x</a>",
+            "<a href=\"&#106;avascript:alert(1)\">x</a>",
+            "<iframe srcdoc=\"<script>alert(1)</script>\"></iframe>",
+            "<form action=https://example.org><input name=q></form>",
+            "<p><![CDATA[<script>alert(1)</script>]]></p>",
+            "<template><script>alert(1)</script></template>",
+        ] {
+            let out = clean(trick);
+            let lower = out.as_str().to_lowercase();
+            for bad in [
+                "<script",
+                "<img",
+                "<svg",
+                "<style",
+                "javascript:",
+                "<form",
+                "<iframe",
+                "<math",
+            ] {
+                assert!(!lower.contains(bad), "{trick} → {lower}");
+            }
+        }
+    }
+}
