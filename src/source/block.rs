@@ -121,11 +121,8 @@ pub fn teaser(blocks: &[Block]) -> String {
         .map(Block::text)
         .collect();
     // An address block or a date is no teaser while there are sentences.
-    let prose: Vec<&str> = paragraphs
-        .iter()
-        .map(String::as_str)
-        .filter(|text| prose::ends_sentence(text))
-        .collect();
+    let prose: Vec<&str> =
+        paragraphs.iter().map(String::as_str).filter(|text| prose::ends_sentence(text)).collect();
     match prose.is_empty() {
         true => prose::teaser(paragraphs.iter().map(String::as_str)),
         false => prose::teaser(prose),
@@ -137,10 +134,7 @@ pub fn links(body: &Html) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
     let fragment = scraper::Html::parse_fragment(body.as_str());
     for element in fragment.root_element().descendent_elements() {
-        let Some(url) = element
-            .attr("href")
-            .and_then(|href| WebAddress::parse(href).ok())
-        else {
+        let Some(url) = element.attr("href").and_then(|href| WebAddress::parse(href).ok()) else {
             continue;
         };
         let text = prose::squeeze(&element.text().collect::<String>());
@@ -211,10 +205,7 @@ mod tests {
             Block::Heading(3, "C".into()),
             Block::Heading(2, "D".into()),
         ];
-        assert_eq!(
-            body(&blocks).as_str(),
-            "<h2>A</h2>\n<h3>B</h3>\n<h2>C</h2>\n<h2>D</h2>"
-        );
+        assert_eq!(body(&blocks).as_str(), "<h2>A</h2>\n<h3>B</h3>\n<h2>C</h2>\n<h2>D</h2>");
     }
 
     #[test]
@@ -222,10 +213,7 @@ mod tests {
         let body = body(&[Block::plain(
             "Mehr <hier>: https://example.org/a?b=1&c=2, www.example.de (redaktion@example.org).",
         )]);
-        let urls: Vec<String> = links(&body)
-            .into_iter()
-            .map(|link| link.url.into())
-            .collect();
+        let urls: Vec<String> = links(&body).into_iter().map(|link| link.url.into()).collect();
         assert_eq!(
             urls,
             [
@@ -239,9 +227,6 @@ mod tests {
 
     #[test]
     fn text_keeps_words_of_neighbouring_blocks_apart() {
-        assert_eq!(
-            text_of("<ul><li>eins</li><li>z<b>w</b>ei</li></ul>"),
-            "eins zwei"
-        );
+        assert_eq!(text_of("<ul><li>eins</li><li>z<b>w</b>ei</li></ul>"), "eins zwei");
     }
 }

@@ -12,15 +12,9 @@ pub fn name(line: &str) -> Option<String> {
     let rest = label(line)?;
     let name = rest.trim_matches(|c: char| {
         c.is_whitespace()
-            || matches!(
-                c,
-                ':' | '©' | '(' | ')' | '[' | ']' | '|' | '–' | '-' | ';' | ','
-            )
+            || matches!(c, ':' | '©' | '(' | ')' | '[' | ']' | '|' | '–' | '-' | ';' | ',')
     });
-    let name = name
-        .trim_start_matches("Foto:")
-        .trim_start_matches("by ")
-        .trim();
+    let name = name.trim_start_matches("Foto:").trim_start_matches("by ").trim();
     let plain = !name.is_empty()
         && name.chars().count() <= NAME
         && !(name.contains(". ") && prose::sentences(name).len() > 2);
@@ -82,10 +76,7 @@ fn label(line: &str) -> Option<&str> {
             {
                 return Some(mark);
             }
-            if let Some(by) = mark
-                .strip_prefix("by ")
-                .or_else(|| mark.strip_prefix("von: "))
-            {
+            if let Some(by) = mark.strip_prefix("by ").or_else(|| mark.strip_prefix("von: ")) {
                 return Some(by);
             }
         }
@@ -119,17 +110,9 @@ pub fn split(caption: &str) -> (Option<String>, Option<String>) {
 /// Whether a credit line speaks of all pictures: "Fotos: …", "Bildnachweis: …".
 pub fn is_for_all(line: &str) -> bool {
     let line = line.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    [
-        "fotos",
-        "bilder",
-        "bildnachweis",
-        "bildquellen",
-        "fotonachweis",
-        "photos",
-        "credits",
-    ]
-    .iter()
-    .any(|b| line.starts_with(b))
+    ["fotos", "bilder", "bildnachweis", "bildquellen", "fotonachweis", "photos", "credits"]
+        .iter()
+        .any(|b| line.starts_with(b))
 }
 
 #[cfg(test)]
@@ -139,10 +122,7 @@ mod tests {
     #[test]
     fn a_credit_is_a_name() {
         assert_eq!(name("Foto: Lena Muster").as_deref(), Some("Lena Muster"));
-        assert_eq!(
-            name("(Fotos: © Stadt Musterhafen)").as_deref(),
-            Some("Stadt Musterhafen")
-        );
+        assert_eq!(name("(Fotos: © Stadt Musterhafen)").as_deref(), Some("Stadt Musterhafen"));
         assert_eq!(name("Foto von Minister Lucha"), None);
         assert_eq!(name("Foto: "), None);
         let (caption, by) = split("Die Bürgermeisterin am Hafen (Foto: A. Muster)");

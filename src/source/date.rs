@@ -85,9 +85,7 @@ fn numeric(word: &str) -> Option<Date> {
         4 => year.parse().ok()?,
         _ => return None,
     };
-    Date::new(year, month.parse().ok()?, day.parse().ok()?)
-        .ok()
-        .filter(|_| parts.next().is_none())
+    Date::new(year, month.parse().ok()?, day.parse().ok()?).ok().filter(|_| parts.next().is_none())
 }
 
 /// `4. Juli 2023`, `4 July 2023`, `July 4 2023`.
@@ -95,11 +93,8 @@ fn worded(words: &[&str]) -> Option<Date> {
     let [first, second, third, ..] = words else {
         return None;
     };
-    let number = |word: &str| {
-        word.trim_end_matches(['.', 't', 'h', 's', 'n', 'd', 'r'])
-            .parse::<i8>()
-            .ok()
-    };
+    let number =
+        |word: &str| word.trim_end_matches(['.', 't', 'h', 's', 'n', 'd', 'r']).parse::<i8>().ok();
     let (day, month) = match (number(first), month(second)) {
         (Some(day), Some(month)) => (day, month),
         (_, None) | (None, Some(_)) => (number(second)?, month(first)?),
@@ -113,21 +108,15 @@ fn month(word: &str) -> Option<i8> {
     let word = word.to_lowercase();
     let known = word.chars().count() >= 3 && word.chars().all(|c| c.is_alphabetic() || c == '.');
     let found = MONTHS.iter().find(|(begin, _)| word.starts_with(begin));
-    found
-        .filter(|_| known && word.chars().count() <= 10)
-        .map(|(_, month)| *month)
+    found.filter(|_| known && word.chars().count() <= 10).map(|(_, month)| *month)
 }
 
 /// The first `16:30` or `16 Uhr` in a text.
 fn clock(text: &str) -> Option<Time> {
-    let words: Vec<&str> = text
-        .split([' ', ',', '–', '-', '\u{a0}', 'T'])
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        text.split([' ', ',', '–', '-', '\u{a0}', 'T']).filter(|word| !word.is_empty()).collect();
     words.iter().enumerate().find_map(|(at, word)| {
-        let hour_word = words
-            .get(at + 1)
-            .is_some_and(|next| next.starts_with("Uhr"));
+        let hour_word = words.get(at + 1).is_some_and(|next| next.starts_with("Uhr"));
         match word.split_once([':', '.']) {
             Some((hour, minute)) if minute.len() == 2 && (word.contains(':') || hour_word) => {
                 Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
@@ -149,14 +138,7 @@ pub fn byline(line: &str) -> Option<&str> {
 
 /// The date line without its author, and the author.
 fn split_byline(line: &str) -> (&str, Option<&str>) {
-    for mark in [
-        " von ",
-        " by ",
-        " | Von ",
-        ", Von ",
-        " Autor: ",
-        " Autorin: ",
-    ] {
+    for mark in [" von ", " by ", " | Von ", ", Von ", " Autor: ", " Autorin: "] {
         if let Some((date, name)) = line.split_once(mark) {
             let name = name.split(['|', ',', '·']).next().unwrap_or(name).trim();
             let words = name.split(' ').count();
@@ -231,15 +213,12 @@ pub fn is_dateline(line: &str) -> bool {
     ];
     day(line).is_some()
         && line.chars().count() <= 80
-        && line
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .all(|word| {
-                let lower = word.to_lowercase();
-                word.chars().all(|c| c.is_ascii_digit())
-                    || month(word).is_some()
-                    || AROUND.contains(&lower.as_str())
-            })
+        && line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).all(|word| {
+            let lower = word.to_lowercase();
+            word.chars().all(|c| c.is_ascii_digit())
+                || month(word).is_some()
+                || AROUND.contains(&lower.as_str())
+        })
 }
 
 #[cfg(test)]
@@ -257,19 +236,9 @@ mod tests {
             "Dienstag, 4. Jul. 2023",
             "04.07.23",
         ] {
-            assert_eq!(
-                day(text).map(|d| d.to_string()).as_deref(),
-                Some("2023-07-04"),
-                "{text}"
-            );
+            assert_eq!(day(text).map(|d| d.to_string()).as_deref(), Some("2023-07-04"), "{text}");
         }
-        for text in [
-            "6. Fach- und Vernetzungstag",
-            "32.13.2023",
-            "im Juli",
-            "",
-            "1.2.3",
-        ] {
+        for text in ["6. Fach- und Vernetzungstag", "32.13.2023", "im Juli", "", "1.2.3"] {
             assert_eq!(day(text), None, "{text}");
         }
     }
@@ -281,37 +250,21 @@ mod tests {
             "2023-07-04T08:00:00Z"
         );
         assert_eq!(
-            instant("Tue, 04 Jul 2023 10:00:00 +0200")
-                .unwrap()
-                .to_string(),
+            instant("Tue, 04 Jul 2023 10:00:00 +0200").unwrap().to_string(),
             "2023-07-04T08:00:00Z"
         );
-        assert_eq!(
-            instant("2023-07-04 10:00:00").unwrap().to_string(),
-            "2023-07-04T08:00:00Z"
-        );
-        assert_eq!(
-            instant("4. Juli 2023").unwrap().to_string(),
-            "2023-07-04T12:00:00Z"
-        );
-        assert_eq!(
-            moment("3. Dezember 2026, 16 Uhr").unwrap().to_string(),
-            "2026-12-03T16:00:00"
-        );
+        assert_eq!(instant("2023-07-04 10:00:00").unwrap().to_string(), "2023-07-04T08:00:00Z");
+        assert_eq!(instant("4. Juli 2023").unwrap().to_string(), "2023-07-04T12:00:00Z");
+        assert_eq!(moment("3. Dezember 2026, 16 Uhr").unwrap().to_string(), "2026-12-03T16:00:00");
         assert_eq!(moment("3.12.2026").unwrap().to_string(), "2026-12-03");
     }
 
     #[test]
     fn a_dateline_is_told_from_a_sentence_with_a_date() {
-        assert!(is_dateline(
-            "Veröffentlicht am Dienstag, 4. Juli 2023, 10:30 Uhr"
-        ));
+        assert!(is_dateline("Veröffentlicht am Dienstag, 4. Juli 2023, 10:30 Uhr"));
         assert!(is_dateline("04.07.2023"));
         assert!(is_dateline("02.03.2026 09:15 von Petra Muster"));
-        assert_eq!(
-            super::byline("02.03.2026 09:15 von Petra Muster"),
-            Some("Petra Muster")
-        );
+        assert_eq!(super::byline("02.03.2026 09:15 von Petra Muster"), Some("Petra Muster"));
         assert!(!is_dateline("Video zum Fachtag am 4. Juli 2023"));
         assert!(!is_dateline("Am 4. Juli 2023 fand der Fachtag statt."));
     }

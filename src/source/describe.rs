@@ -224,9 +224,7 @@ fn has_verb(words: &[&str]) -> bool {
         "will",
         "has",
     ];
-    words
-        .iter()
-        .any(|word| VERBS.contains(&word.trim_matches(|c: char| !c.is_alphanumeric())))
+    words.iter().any(|word| VERBS.contains(&word.trim_matches(|c: char| !c.is_alphanumeric())))
 }
 
 /// The paragraph without descriptions glued to its front, and those descriptions.

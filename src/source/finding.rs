@@ -16,18 +16,12 @@ pub struct Finding {
 impl Finding {
     /// A remark about the input as a whole.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self {
-            line: None,
-            reason: reason.into(),
-        }
+        Self { line: None, reason: reason.into() }
     }
 
     /// A remark about a line.
     pub fn at(line: usize, reason: impl Into<String>) -> Self {
-        Self {
-            line: Some(line),
-            reason: reason.into(),
-        }
+        Self { line: Some(line), reason: reason.into() }
     }
 }
 

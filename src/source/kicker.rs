@@ -21,9 +21,7 @@ pub fn of_line(line: &str) -> Option<Vec<String>> {
     let slashes = line.matches(" / ").count() >= 2;
     let from_home =
         line.contains(" / ") && steps.first().is_some_and(|step| phrases::is_home(step));
-    let short = steps
-        .iter()
-        .all(|step| step.chars().count() <= 60 && !prose::ends_sentence(step));
+    let short = steps.iter().all(|step| step.chars().count() <= 60 && !prose::ends_sentence(step));
     ((arrows || slashes || from_home) && (2..=STEPS).contains(&steps.len()) && short)
         .then_some(steps)
 }
@@ -32,10 +30,8 @@ pub fn of_line(line: &str) -> Option<Vec<String>> {
 pub fn split(line: &str) -> Vec<String> {
     let mut steps: Vec<String> = vec![String::new()];
     let chars: Vec<char> = line.chars().collect();
-    let blank = |at: Option<usize>| {
-        at.and_then(|at| chars.get(at))
-            .is_none_or(|c| c.is_whitespace())
-    };
+    let blank =
+        |at: Option<usize>| at.and_then(|at| chars.get(at)).is_none_or(|c| c.is_whitespace());
     for (at, c) in chars.iter().enumerate() {
         let free = blank(at.checked_sub(1)) && blank(Some(at + 1));
         let cuts = match c {
@@ -48,18 +44,13 @@ pub fn split(line: &str) -> Vec<String> {
             _ => steps.push(String::new()),
         }
     }
-    let clean: Vec<String> = steps
-        .iter()
-        .map(|step| prose::squeeze(step))
-        .filter(|step| !step.is_empty())
-        .collect();
+    let clean: Vec<String> =
+        steps.iter().map(|step| prose::squeeze(step)).filter(|step| !step.is_empty()).collect();
     match clean.as_slice() {
         // "Start/Aktuelles/News" written close.
-        [one] if !one.contains(' ') && one.contains('/') => one
-            .split('/')
-            .filter(|s| !s.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        [one] if !one.contains(' ') && one.contains('/') => {
+            one.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        }
         _ => clean,
     }
 }
@@ -107,10 +98,7 @@ mod tests {
             steps("Startseite › Leben & Wohnen › Kinder/Jugend"),
             ["Leben & Wohnen", "Kinder/Jugend"]
         );
-        assert_eq!(
-            steps("You are here: Home/News/Cycling"),
-            ["News", "Cycling"]
-        );
+        assert_eq!(steps("You are here: Home/News/Cycling"), ["News", "Cycling"]);
     }
 
     #[test]

@@ -42,18 +42,12 @@ pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading
         .or_else(|| landmark::title(&page, &head));
     let noise = Noise::of(&page, title);
     let mut record = Record {
-        title: title
-            .map(|title| block::text_of(&title.html()))
-            .unwrap_or_else(|| head.title()),
+        title: title.map(|title| block::text_of(&title.html())).unwrap_or_else(|| head.title()),
         language: head.language.clone(),
         published_at: head.published,
         event: head.event.clone(),
         url: head.canonical.clone().or_else(|| {
-            address.and_then(|url| {
-                WebAddress::parse(url.as_str())
-                    .ok()
-                    .filter(WebAddress::is_web)
-            })
+            address.and_then(|url| WebAddress::parse(url.as_str()).ok().filter(WebAddress::is_web))
         }),
         authors: head.authors.clone(),
         categories: head.categories.clone(),
@@ -95,14 +89,10 @@ pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading
     selected(&page, selectors, base, &mut record, &mut findings);
     finish(&mut record, &blocks, &head);
     if record.title.is_empty() {
-        findings.push(Finding::new(
-            "no title found: name it with the selector `title`",
-        ));
+        findings.push(Finding::new("no title found: name it with the selector `title`"));
     }
     if record.body.is_empty() {
-        findings.push(Finding::new(
-            "no text found: name its element with the selector `body`",
-        ));
+        findings.push(Finding::new("no text found: name its element with the selector `body`"));
     }
     Reading { record, findings }
 }
@@ -145,35 +135,22 @@ pub fn finish(record: &mut Record, blocks: &[Block], head: &Head) {
     if record.images.is_empty()
         && let Some((url, alt)) = &head.image
     {
-        record.images.push(Image {
-            url: url.clone(),
-            alt: alt.clone(),
-            ..Image::default()
-        });
+        record.images.push(Image { url: url.clone(), alt: alt.clone(), ..Image::default() });
     }
 }
 
 /// The address relative ones are resolved against.
 fn base(page: &Html, address: Option<&Url>) -> Option<Url> {
-    let written = page
-        .select(&landmark::select("base[href]"))
-        .next()
-        .and_then(|base| base.attr("href"));
+    let written =
+        page.select(&landmark::select("base[href]")).next().and_then(|base| base.attr("href"));
     match (written, address) {
         (Some(href), Some(address)) => address.join(href).ok().or_else(|| Some(address.clone())),
         (Some(href), None) => Url::parse(href).ok(),
         (None, address) => address.cloned().or_else(|| {
             let canonical = page
-                .select(&landmark::select(
-                    "link[rel~=canonical], meta[property='og:url']",
-                ))
+                .select(&landmark::select("link[rel~=canonical], meta[property='og:url']"))
                 .next()?;
-            Url::parse(
-                canonical
-                    .attr("href")
-                    .or_else(|| canonical.attr("content"))?,
-            )
-            .ok()
+            Url::parse(canonical.attr("href").or_else(|| canonical.attr("content"))?).ok()
         }),
     }
 }
@@ -187,11 +164,8 @@ fn article<'a>(
     walk: &mut Walk<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Block> {
-    let chosen: Vec<ElementRef<'a>> = selectors
-        .body
-        .iter()
-        .flat_map(|body| page.select(body))
-        .collect();
+    let chosen: Vec<ElementRef<'a>> =
+        selectors.body.iter().flat_map(|body| page.select(body)).collect();
     if selectors.body.is_some() && chosen.is_empty() {
         findings.push(Finding::new(
             "the selector `body` matches nothing on this page; it was read without",
@@ -200,9 +174,7 @@ fn article<'a>(
     let outermost: Vec<ElementRef<'a>> = chosen
         .iter()
         .filter(|element| {
-            !element
-                .ancestors()
-                .any(|above| chosen.iter().any(|other| other.id() == above.id()))
+            !element.ancestors().any(|above| chosen.iter().any(|other| other.id() == above.id()))
         })
         .copied()
         .collect();
@@ -219,9 +191,7 @@ fn article<'a>(
         walk.through(root);
     } else {
         walk.begin();
-        outermost
-            .into_iter()
-            .for_each(|element| walk.through(element));
+        outermost.into_iter().for_each(|element| walk.through(element));
     }
     std::mem::take(&mut walk.blocks)
 }
@@ -230,9 +200,7 @@ fn article<'a>(
 fn hard_case(html: &str, base: Option<&Url>) -> Vec<Block> {
     let reader = dom_smoothie::Readability::new(html, base.map(Url::as_str), None);
     let article = reader.and_then(|mut reader| reader.parse());
-    article
-        .map(|article| fragment(&article.content, base, &article.title).0)
-        .unwrap_or_default()
+    article.map(|article| fragment(&article.content, base, &article.title).0).unwrap_or_default()
 }
 
 /// What the selectors of the source name goes before what was found.
@@ -251,9 +219,8 @@ fn selected(
             .filter(|text| !text.is_empty())
             .collect();
         if texts.is_empty() {
-            findings.push(Finding::new(format!(
-                "the selector `{name}` matches nothing on this page"
-            )));
+            findings
+                .push(Finding::new(format!("the selector `{name}` matches nothing on this page")));
         }
         (!texts.is_empty()).then_some(texts)
     };
@@ -281,16 +248,14 @@ fn selected(
         });
         match found {
             Some(at) => record.published_at = Some(at),
-            None => findings.push(Finding::new(
-                "the selector `date` leads to no date on this page",
-            )),
+            None => {
+                findings.push(Finding::new("the selector `date` leads to no date on this page"))
+            }
         }
     }
     if let Some(selector) = &selectors.images {
-        record.images = page
-            .select(selector)
-            .flat_map(|element| gallery::read(element, base))
-            .collect();
+        record.images =
+            page.select(selector).flat_map(|element| gallery::read(element, base)).collect();
     }
 }
 
@@ -331,9 +296,7 @@ fn marked_subtitle<'a>(title: ElementRef<'a>, noise: &Noise) -> Option<ElementRe
         .take(3)
         .filter_map(ElementRef::wrap)
         .find(|above| matches!(above.value().name(), "header" | "hgroup"));
-    let scope = header
-        .or_else(|| parent.parent().and_then(ElementRef::wrap))
-        .unwrap_or(parent);
+    let scope = header.or_else(|| parent.parent().and_then(ElementRef::wrap)).unwrap_or(parent);
     let after = |element: &ElementRef<'_>| {
         element.id() != title.id() && !element.ancestors().any(|node| node.id() == title.id())
     };
@@ -373,9 +336,7 @@ fn rubric(title: ElementRef<'_>) -> Option<String> {
     let scope = parent.parent().and_then(ElementRef::wrap).unwrap_or(parent);
     let named = scope.descendent_elements().skip(1).find(|element| {
         noise::names(*element).any(|name| {
-            NAMES
-                .iter()
-                .any(|word| name == *word || name.ends_with(&format!("-{word}")))
+            NAMES.iter().any(|word| name == *word || name.ends_with(&format!("-{word}")))
         })
     });
     let text = block::text_of(&named?.html());
@@ -418,13 +379,10 @@ fn time_element(page: &Html) -> Option<jiff::Timestamp> {
 /// A date line that its class calls one, outside of menus.
 fn named_date(page: &Html, noise: &Noise) -> Option<jiff::Timestamp> {
     let selector = landmark::select("[class*=date], [class*=datum], [class*=published], time");
-    let named = page
-        .select(&selector)
-        .filter(|element| !noise.is(*element) || !in_navigation(*element));
+    let named =
+        page.select(&selector).filter(|element| !noise.is(*element) || !in_navigation(*element));
     let texts = named.map(|element| block::text_of(&element.html()));
-    texts
-        .filter(|text| date::is_dateline(text))
-        .find_map(|text| date::instant(&text))
+    texts.filter(|text| date::is_dateline(text)).find_map(|text| date::instant(&text))
 }
 
 fn in_navigation(element: ElementRef<'_>) -> bool {

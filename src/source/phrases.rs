@@ -6,10 +6,128 @@
 /// Characters beyond which a line is prose and no standing phrase.
 const PHRASE: usize = 70;
 
+/// Buttons, menus, footers: lines that are never an article's.
+const STANDING: &[&str] = &[
+    "nach oben",
+    "zum seitenanfang",
+    "seitenanfang",
+    "zum anfang",
+    "to top",
+    "back to top",
+    "top",
+    "drucken",
+    "seite drucken",
+    "artikel drucken",
+    "druckversion",
+    "druckansicht",
+    "print",
+    "print this page",
+    "teilen",
+    "seite teilen",
+    "artikel teilen",
+    "beitrag teilen",
+    "auf facebook teilen",
+    "share",
+    "share this",
+    "seite empfehlen",
+    "weiterempfehlen",
+    "per e-mail teilen",
+    "per e-mail versenden",
+    "link kopieren",
+    "facebook",
+    "twitter",
+    "whatsapp",
+    "linkedin",
+    "xing",
+    "instagram",
+    "youtube",
+    "mastodon",
+    "threema",
+    "telegram",
+    "pinterest",
+    "e-mail",
+    "email",
+    "vorlesen",
+    "seite vorlesen",
+    "artikel vorlesen",
+    "vorlesen lassen",
+    "listen",
+    "menü",
+    "menu",
+    "menü öffnen",
+    "menü schließen",
+    "suche",
+    "suche öffnen",
+    "suchen",
+    "search",
+    "hauptmenü",
+    "navigation",
+    "navigation überspringen",
+    "hauptnavigation",
+    "zum inhalt",
+    "zum inhalt springen",
+    "zum hauptinhalt springen",
+    "direkt zum inhalt",
+    "zur navigation",
+    "skip to content",
+    "skip to main content",
+    "impressum",
+    "datenschutz",
+    "datenschutzerklärung",
+    "barrierefreiheit",
+    "erklärung zur barrierefreiheit",
+    "kontakt",
+    "sitemap",
+    "inhaltsverzeichnis",
+    "leichte sprache",
+    "gebärdensprache",
+    "imprint",
+    "legal notice",
+    "privacy",
+    "privacy policy",
+    "contact",
+    "accessibility",
+    "startseite",
+    "home",
+    "login",
+    "anmelden",
+    "abmelden",
+    "english",
+    "deutsch",
+    "bild vergrößern",
+    "vergrößern",
+    "enlarge",
+    "schließen",
+    "close",
+    "vorheriger artikel",
+    "nächster artikel",
+    "vorheriger beitrag",
+    "nächster beitrag",
+    "vorherige meldung",
+    "nächste meldung",
+    "vorige meldung",
+    "previous",
+    "next",
+    "previous article",
+    "next article",
+    "vorherige",
+    "nächste",
+    "vorheriges bild",
+    "nächstes bild",
+    "slideshow",
+    "alle akzeptieren",
+    "alle ablehnen",
+    "nur notwendige",
+    "einstellungen",
+    "cookie-einstellungen",
+    "accept all",
+    "reject all",
+    "settings",
+];
+
 /// A line without the arrows, bullets and brackets sites put around links, lower case.
 fn bare(line: &str) -> String {
-    line.trim_matches(|c: char| !c.is_alphanumeric())
-        .to_lowercase()
+    line.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
 }
 
 /// Whether the line leads back or away from the article's end: "Zurück zur Übersicht".
@@ -39,127 +157,10 @@ pub fn is_way_back(line: &str) -> bool {
 
 /// Whether the line is a button or a piece of navigation and nothing of the article.
 pub fn is_standing(line: &str) -> bool {
-    const WHOLE: &[&str] = &[
-        "nach oben",
-        "zum seitenanfang",
-        "seitenanfang",
-        "zum anfang",
-        "to top",
-        "back to top",
-        "top",
-        "drucken",
-        "seite drucken",
-        "artikel drucken",
-        "druckversion",
-        "druckansicht",
-        "print",
-        "print this page",
-        "teilen",
-        "seite teilen",
-        "artikel teilen",
-        "beitrag teilen",
-        "auf facebook teilen",
-        "share",
-        "share this",
-        "seite empfehlen",
-        "weiterempfehlen",
-        "per e-mail teilen",
-        "per e-mail versenden",
-        "link kopieren",
-        "facebook",
-        "twitter",
-        "whatsapp",
-        "linkedin",
-        "xing",
-        "instagram",
-        "youtube",
-        "mastodon",
-        "threema",
-        "telegram",
-        "pinterest",
-        "e-mail",
-        "email",
-        "vorlesen",
-        "seite vorlesen",
-        "artikel vorlesen",
-        "vorlesen lassen",
-        "listen",
-        "menü",
-        "menu",
-        "menü öffnen",
-        "menü schließen",
-        "suche",
-        "suche öffnen",
-        "suchen",
-        "search",
-        "hauptmenü",
-        "navigation",
-        "navigation überspringen",
-        "hauptnavigation",
-        "zum inhalt",
-        "zum inhalt springen",
-        "zum hauptinhalt springen",
-        "direkt zum inhalt",
-        "zur navigation",
-        "skip to content",
-        "skip to main content",
-        "impressum",
-        "datenschutz",
-        "datenschutzerklärung",
-        "barrierefreiheit",
-        "erklärung zur barrierefreiheit",
-        "kontakt",
-        "sitemap",
-        "inhaltsverzeichnis",
-        "leichte sprache",
-        "gebärdensprache",
-        "imprint",
-        "legal notice",
-        "privacy",
-        "privacy policy",
-        "contact",
-        "accessibility",
-        "startseite",
-        "home",
-        "login",
-        "anmelden",
-        "abmelden",
-        "english",
-        "deutsch",
-        "bild vergrößern",
-        "vergrößern",
-        "enlarge",
-        "schließen",
-        "close",
-        "vorheriger artikel",
-        "nächster artikel",
-        "vorheriger beitrag",
-        "nächster beitrag",
-        "vorherige meldung",
-        "nächste meldung",
-        "vorige meldung",
-        "previous",
-        "next",
-        "previous article",
-        "next article",
-        "vorherige",
-        "nächste",
-        "vorheriges bild",
-        "nächstes bild",
-        "slideshow",
-        "alle akzeptieren",
-        "alle ablehnen",
-        "nur notwendige",
-        "einstellungen",
-        "cookie-einstellungen",
-        "accept all",
-        "reject all",
-        "settings",
-    ];
     // "Kontakt:" announces what follows.
     let announces = line.trim_end().ends_with(':');
     let line = bare(line);
-    !announces && line.len() <= PHRASE && WHOLE.contains(&line.as_str())
+    !announces && line.len() <= PHRASE && STANDING.contains(&line.as_str())
 }
 
 /// Whether a heading or a line says that the article is over: "Weitere Meldungen".
@@ -274,15 +275,8 @@ pub fn you_are_here(line: &str) -> Option<&str> {
 
 /// Whether a step of a path is the site's front door.
 pub fn is_home(step: &str) -> bool {
-    const WHOLE: &[&str] = &[
-        "startseite",
-        "start",
-        "home",
-        "homepage",
-        "hauptseite",
-        "zur startseite",
-        "front page",
-    ];
+    const WHOLE: &[&str] =
+        &["startseite", "start", "home", "homepage", "hauptseite", "zur startseite", "front page"];
     WHOLE.contains(&bare(step).as_str()) || bare(step).is_empty()
 }
 
@@ -330,11 +324,7 @@ mod tests {
         ] {
             assert!(is_way_back(yes), "{yes}");
         }
-        for no in [
-            "Zurück in die Zukunft",
-            "Zurückhaltung",
-            "Wir blicken zurück.",
-        ] {
+        for no in ["Zurück in die Zukunft", "Zurückhaltung", "Wir blicken zurück."] {
             assert!(!is_way_back(no), "{no}");
         }
     }
@@ -344,17 +334,10 @@ mod tests {
         assert!(ends_article("Das könnte Sie auch interessieren"));
         assert!(ends_article("Weitere Meldungen"));
         assert!(!ends_article("Weitere Informationen"));
-        assert!(!ends_article(
-            "Kommentare der Jury zu den ausgezeichneten Entwürfen"
-        ));
-        assert!(asks_for_cookies(
-            "Wir verwenden Cookies, um unsere Seite zu verbessern."
-        ));
+        assert!(!ends_article("Kommentare der Jury zu den ausgezeichneten Entwürfen"));
+        assert!(asks_for_cookies("Wir verwenden Cookies, um unsere Seite zu verbessern."));
         assert!(!asks_for_cookies("Der Keksladen verkauft Cookies."));
-        assert_eq!(
-            you_are_here("Sie sind hier: »Aktuelles / News"),
-            Some("Aktuelles / News")
-        );
+        assert_eq!(you_are_here("Sie sind hier: »Aktuelles / News"), Some("Aktuelles / News"));
         assert_eq!(you_are_here("Sie sind willkommen"), None);
     }
 }

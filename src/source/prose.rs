@@ -82,10 +82,7 @@ pub fn sentences(text: &str) -> Vec<&str> {
 
 /// Whether the word before a full stop keeps the sentence open: "Dr", "4", "z. B", "St".
 fn is_short_form(before: &str) -> bool {
-    let word = before
-        .rsplit([' ', '(', '„', '"', '/', '-'])
-        .next()
-        .unwrap_or("");
+    let word = before.rsplit([' ', '(', '„', '"', '/', '-']).next().unwrap_or("");
     let ordinal = word.len() <= 2 && !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
     let initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
     ordinal || initial || SHORT_FORMS.contains(&word.to_lowercase().as_str())
@@ -119,10 +116,7 @@ fn cut(text: &str) -> String {
     };
     let head = &text[..end];
     let word = head.rfind(' ').unwrap_or(head.len());
-    format!(
-        "{} …",
-        head[..word].trim_end_matches([',', ';', ' ', '–', '-'])
-    )
+    format!("{} …", head[..word].trim_end_matches([',', ';', ' ', '–', '-']))
 }
 
 /// `de` or `en`, by the small words; `None` when neither prevails.
@@ -172,10 +166,7 @@ mod tests {
         let text = "Am 4. Juli sprach Frau Prof. Dr. Gonser, z. B. über Vernetzung. Sie sagte: „Gut so!“ Danach gab es Kaffee.";
         assert_eq!(sentences(text).len(), 3);
         assert_eq!(sentences(text)[1], "Sie sagte: „Gut so!“");
-        assert_eq!(
-            sentences("Das war 2023. Nun ist 2026."),
-            ["Das war 2023.", "Nun ist 2026."]
-        );
+        assert_eq!(sentences("Das war 2023. Nun ist 2026."), ["Das war 2023.", "Nun ist 2026."]);
         assert_eq!(sentences("Version 2.1 ist da"), ["Version 2.1 ist da"]);
     }
 
@@ -184,15 +175,9 @@ mod tests {
         let long =
             "Ein Satz mit genug Wörtern, damit er für sich stehen kann und trägt. ".repeat(10);
         let teased = teaser([long.trim()]);
-        assert!(
-            teased.ends_with("trägt.") && teased.chars().count() <= 300,
-            "{teased}"
-        );
+        assert!(teased.ends_with("trägt.") && teased.chars().count() <= 300, "{teased}");
         assert_eq!(
-            teaser([
-                "Kurz.",
-                "Und ein zweiter Absatz, der dazukommt, weil der erste nichts sagt."
-            ]),
+            teaser(["Kurz.", "Und ein zweiter Absatz, der dazukommt, weil der erste nichts sagt."]),
             "Kurz. Und ein zweiter Absatz, der dazukommt, weil der erste nichts sagt."
         );
         assert!(teaser(["Wort ".repeat(300).trim()]).ends_with("Wort …"));
@@ -206,14 +191,8 @@ mod tests {
 
     #[test]
     fn the_language_shows_in_the_small_words() {
-        assert_eq!(
-            language("Die Stadt und der Kreis laden für den Abend ein."),
-            Some("de")
-        );
-        assert_eq!(
-            language("The city and the county invite you to an evening."),
-            Some("en")
-        );
+        assert_eq!(language("Die Stadt und der Kreis laden für den Abend ein."), Some("de"));
+        assert_eq!(language("The city and the county invite you to an evening."), Some("en"));
         assert_eq!(language("Musterhafen"), None);
     }
 }

@@ -41,9 +41,7 @@ pub fn read(text: &str, address: Option<&Url>) -> Reading {
     record.links = block::links(&record.body);
     record.language = prose::language(text).map(str::to_owned);
     if record.title.is_empty() {
-        findings.push(Finding::new(
-            "no title: the first line should be the title of the article",
-        ));
+        findings.push(Finding::new("no title: the first line should be the title of the article"));
     }
     Reading { record, findings }
 }
@@ -54,19 +52,13 @@ fn lines(text: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     for (at, raw) in text.lines().enumerate() {
         let text = prose::squeeze(raw);
-        let rule = text.len() >= 3
-            && text
-                .chars()
-                .all(|c| matches!(c, '=' | '-' | '_' | '*' | '—' | '–'));
+        let rule =
+            text.len() >= 3 && text.chars().all(|c| matches!(c, '=' | '-' | '_' | '*' | '—' | '–'));
         if text.is_empty() || rule {
             opens = true;
             continue;
         }
-        lines.push(Line {
-            number: at + 1,
-            text,
-            opens,
-        });
+        lines.push(Line { number: at + 1, text, opens });
         opens = false;
     }
     lines
@@ -87,22 +79,12 @@ fn unwrap(lines: Vec<Line>) -> Vec<Line> {
         let bulleted = paragraph.iter().any(|line| item(&line.text).is_some());
         let wrapped = before.iter().all(|line| WRAPPED.contains(&width(line)))
             && width(last) <= *WRAPPED.end();
-        let runs_on = before
-            .iter()
-            .filter(|line| prose::ends_sentence(&line.text))
-            .count()
-            * 3
+        let runs_on = before.iter().filter(|line| prose::ends_sentence(&line.text)).count() * 3
             <= before.len();
         if wrapped && runs_on && !bulleted {
-            let text = paragraph
-                .iter()
-                .map(|line| line.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" ");
-            out.push(Line {
-                text,
-                ..paragraph[0].clone()
-            });
+            let text =
+                paragraph.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ");
+            out.push(Line { text, ..paragraph[0].clone() });
         } else {
             out.extend_from_slice(paragraph);
         }
@@ -117,17 +99,10 @@ fn without_surroundings(
     record: &mut Record,
     findings: &mut Vec<Finding>,
 ) -> Vec<Line> {
-    let first_prose = lines
-        .iter()
-        .position(|line| is_prose(&line.text))
-        .unwrap_or(0);
-    let told = lines
-        .iter()
-        .position(|line| phrases::you_are_here(&line.text).is_some());
+    let first_prose = lines.iter().position(|line| is_prose(&line.text)).unwrap_or(0);
+    let told = lines.iter().position(|line| phrases::you_are_here(&line.text).is_some());
     let path = told.or_else(|| {
-        lines[..first_prose]
-            .iter()
-            .position(|line| kicker::of_line(&line.text).is_some())
+        lines[..first_prose].iter().position(|line| kicker::of_line(&line.text).is_some())
     });
     let end = article_end(&lines);
     let mut kept = Vec::new();
@@ -138,10 +113,7 @@ fn without_surroundings(
         if Some(at) == path {
             record.kicker = kicker::of_line(&line.text).unwrap_or_default();
         } else if phrases::asks_for_cookies(&line.text) {
-            findings.push(Finding::at(
-                line.number,
-                "a question about cookies was left out",
-            ));
+            findings.push(Finding::at(line.number, "a question about cookies was left out"));
         } else if !phrases::is_standing(&line.text) && !phrases::is_way_back(&line.text) {
             kept.push(line);
         }
@@ -184,16 +156,12 @@ fn is_ordinal_end(text: &str) -> bool {
 
 /// Reads what stands before the first paragraph; gives the rest.
 fn head(lines: Vec<Line>, record: &mut Record, findings: &mut Vec<Finding>) -> Vec<Line> {
-    let first_prose = lines
-        .iter()
-        .position(|line| is_prose(&line.text))
-        .unwrap_or(lines.len());
+    let first_prose = lines.iter().position(|line| is_prose(&line.text)).unwrap_or(lines.len());
     let mut rest = lines;
     let after = rest.split_off(first_prose);
     let mut head: Vec<Line> = Vec::new();
-    let captions: Vec<bool> = (0..rest.len())
-        .map(|at| is_caption(&rest[at], rest.get(at + 1)))
-        .collect();
+    let captions: Vec<bool> =
+        (0..rest.len()).map(|at| is_caption(&rest[at], rest.get(at + 1))).collect();
     for (line, caption) in rest.into_iter().zip(captions) {
         let address = WebAddress::parse(&line.text)
             .ok()
@@ -243,10 +211,7 @@ fn is_caption(line: &Line, next: Option<&Line>) -> bool {
 fn description(line: &Line) -> Finding {
     Finding::at(
         line.number,
-        format!(
-            "left out as a picture's description or credit: {:?}",
-            shortened(&line.text)
-        ),
+        format!("left out as a picture's description or credit: {:?}", shortened(&line.text)),
     )
 }
 
@@ -296,10 +261,7 @@ fn blocks(lines: &[Line], findings: &mut Vec<Finding>) -> Vec<Block> {
             if let Some(glued) = glued {
                 findings.push(Finding::at(
                     line.number,
-                    format!(
-                        "left out as a picture's description: {:?}",
-                        shortened(glued)
-                    ),
+                    format!("left out as a picture's description: {:?}", shortened(glued)),
                 ));
             }
             let mut text = text.to_owned();
@@ -356,10 +318,8 @@ fn list_run(lines: &[Line]) -> usize {
 }
 
 fn list(lines: &[Line]) -> Block {
-    let numbered = lines
-        .first()
-        .and_then(|line| item(&line.text))
-        .is_some_and(|(numbered, _)| numbered);
+    let numbered =
+        lines.first().and_then(|line| item(&line.text)).is_some_and(|(numbered, _)| numbered);
     let tag = if numbered { "ol" } else { "ul" };
     let items: String = lines
         .iter()

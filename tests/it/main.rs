@@ -11,6 +11,7 @@ mod house;
 mod inbox;
 mod letter;
 mod postgres;
+mod reading;
 mod relay;
 mod smtp;
 mod store;

@@ -34,10 +34,7 @@ pub fn read(element: ElementRef<'_>, base: Option<&Url>) -> Vec<Image> {
     let own = (element.value().name() == "img").then_some(element);
     let pictures: Vec<ElementRef<'_>> = own.into_iter().chain(element.select(&IMAGES)).collect();
     let (caption, credit) = caption(element);
-    let mut images: Vec<Image> = pictures
-        .into_iter()
-        .filter_map(|img| image(img, base))
-        .collect();
+    let mut images: Vec<Image> = pictures.into_iter().filter_map(|img| image(img, base)).collect();
     // One caption for several pictures belongs to the last, below which it stands; the credit to all.
     if let Some(last) = images.last_mut() {
         last.caption = last.caption.take().or(caption);
@@ -60,22 +57,15 @@ fn caption(element: ElementRef<'_>) -> (Option<String>, Option<String>) {
         return (None, None);
     }
     let text = |element: ElementRef<'_>| block::text_of(&element.html());
-    let credits: Vec<String> = element
-        .select(&CREDITS)
-        .map(text)
-        .filter(|text| !text.is_empty())
-        .collect();
+    let credits: Vec<String> =
+        element.select(&CREDITS).map(text).filter(|text| !text.is_empty()).collect();
     let mut whole = element
         .select(&CAPTIONS)
         .find(|element| element.select(&CAPTIONS).next().is_none())
         .or_else(|| element.select(&CAPTIONS).next())
         .map(text)
         .unwrap_or_default();
-    let outer = element
-        .select(&CAPTIONS)
-        .next()
-        .map(text)
-        .unwrap_or_default();
+    let outer = element.select(&CAPTIONS).next().map(text).unwrap_or_default();
     if outer.len() > whole.len() {
         whole = outer;
     }
@@ -84,8 +74,7 @@ fn caption(element: ElementRef<'_>) -> (Option<String>, Option<String>) {
     }
     let (caption, found) = credit::split(&whole);
     let named = credits.first().map(|text| {
-        credit::name(text)
-            .unwrap_or_else(|| text.trim_start_matches(['©', ' ']).trim().to_owned())
+        credit::name(text).unwrap_or_else(|| text.trim_start_matches(['©', ' ']).trim().to_owned())
     });
     (
         caption.filter(|caption| {
@@ -98,49 +87,31 @@ fn caption(element: ElementRef<'_>) -> (Option<String>, Option<String>) {
 /// One picture; `None` for icons, spacers, counters, drawings and what has no address.
 fn image(img: ElementRef<'_>, base: Option<&Url>) -> Option<Image> {
     let size = |name: &str| {
-        img.attr(name)
-            .and_then(|text| text.trim().trim_end_matches("px").parse::<u32>().ok())
+        img.attr(name).and_then(|text| text.trim().trim_end_matches("px").parse::<u32>().ok())
     };
     let (width, height) = (size("width"), size("height"));
     let small =
         width.is_some_and(|width| width <= ICON) || height.is_some_and(|height| height <= ICON);
     let named = noise::names(img).any(|name| {
-        [
-            "icon",
-            "emoji",
-            "wp-smiley",
-            "avatar",
-            "spacer",
-            "logo",
-            "tracking",
-            "pixel",
-        ]
-        .iter()
-        .any(|word| {
-            name == *word
-                || name.starts_with(&format!("{word}-"))
-                || name.ends_with(&format!("-{word}"))
-        })
+        ["icon", "emoji", "wp-smiley", "avatar", "spacer", "logo", "tracking", "pixel"].iter().any(
+            |word| {
+                name == *word
+                    || name.starts_with(&format!("{word}-"))
+                    || name.ends_with(&format!("-{word}"))
+            },
+        )
     });
     if small || named || img.attr("role") == Some("presentation") && img.attr("alt") == Some("") {
         return None;
     }
     let (url, larger) = address(img, width, base)?;
-    let title = img
-        .attr("title")
+    let title = img.attr("title").map(prose::squeeze).filter(|text| !text.is_empty());
+    let alt = prose::squeeze(img.attr("alt").unwrap_or_default());
+    let marked = ["data-copyright", "data-credit", "data-photographer", "data-author"]
+        .iter()
+        .find_map(|name| img.attr(name))
         .map(prose::squeeze)
         .filter(|text| !text.is_empty());
-    let alt = prose::squeeze(img.attr("alt").unwrap_or_default());
-    let marked = [
-        "data-copyright",
-        "data-credit",
-        "data-photographer",
-        "data-author",
-    ]
-    .iter()
-    .find_map(|name| img.attr(name))
-    .map(prose::squeeze)
-    .filter(|text| !text.is_empty());
     let credit = marked
         .map(|text| credit::name(&text).unwrap_or(text))
         .or_else(|| title.as_deref().and_then(credit::name));
@@ -162,43 +133,26 @@ fn image(img: ElementRef<'_>, base: Option<&Url>) -> Option<Image> {
 /// The best address: the widest variant up to `WIDEST`, a lazily loaded one, the link of a
 /// thumbnail; and whether it is another file than `width` and `height` speak of.
 fn address(img: ElementRef<'_>, width: Option<u32>, base: Option<&Url>) -> Option<(String, bool)> {
-    let lazy = [
-        "data-src",
-        "data-lazy-src",
-        "data-original",
-        "data-full",
-        "data-srcset-src",
-    ]
-    .iter()
-    .find_map(|name| img.attr(name));
+    let lazy = ["data-src", "data-lazy-src", "data-original", "data-full", "data-srcset-src"]
+        .iter()
+        .find_map(|name| img.attr(name));
     let plain = lazy
         .or_else(|| img.attr("src"))
         .map(str::trim)
         .filter(|src| !src.is_empty() && !src.starts_with("data:"));
-    let picture = img
-        .parent()
-        .and_then(ElementRef::wrap)
-        .filter(|parent| parent.value().name() == "picture");
-    let sets = [
-        img.attr("srcset"),
-        img.attr("data-srcset"),
-        img.attr("data-lazy-srcset"),
-    ]
-    .into_iter()
-    .flatten();
+    let picture =
+        img.parent().and_then(ElementRef::wrap).filter(|parent| parent.value().name() == "picture");
+    let sets = [img.attr("srcset"), img.attr("data-srcset"), img.attr("data-lazy-srcset")]
+        .into_iter()
+        .flatten();
     let of_picture = picture
         .into_iter()
         .flat_map(|picture| picture.select(&SOURCES))
         .filter(|source| {
-            !source
-                .attr("type")
-                .is_some_and(|kind| kind.contains("avif") || kind.contains("svg"))
+            !source.attr("type").is_some_and(|kind| kind.contains("avif") || kind.contains("svg"))
         })
         .filter_map(|source| source.attr("srcset").or_else(|| source.attr("data-srcset")));
-    let widest = sets
-        .chain(of_picture)
-        .filter_map(widest)
-        .max_by_key(|(_, width)| *width);
+    let widest = sets.chain(of_picture).filter_map(widest).max_by_key(|(_, width)| *width);
     let link = img
         .ancestors()
         .take(3)
@@ -237,38 +191,28 @@ fn address(img: ElementRef<'_>, width: Option<u32>, base: Option<&Url>) -> Optio
 
 /// The widest candidate of a `srcset` that is not wasteful, with its width.
 fn widest(set: &str) -> Option<(String, u32)> {
-    let candidates = set
-        .split(", ")
-        .flat_map(|part| part.split(",\n"))
-        .filter_map(|part| {
-            let mut words = part.trim().trim_end_matches(',').split_whitespace();
-            let (url, size) = (words.next()?, words.next().unwrap_or("1x"));
-            let width = match size.strip_suffix('w') {
-                Some(width) => width.parse().ok()?,
-                None => {
-                    500 * size
-                        .strip_suffix('x')?
-                        .parse::<f32>()
-                        .ok()
-                        .map(|times| times.clamp(0.0, 4.0) as u32)?
-                }
-            };
-            (!url.starts_with("data:")).then(|| (url.to_owned(), width))
-        });
+    let candidates = set.split(", ").flat_map(|part| part.split(",\n")).filter_map(|part| {
+        let mut words = part.trim().trim_end_matches(',').split_whitespace();
+        let (url, size) = (words.next()?, words.next().unwrap_or("1x"));
+        let width = match size.strip_suffix('w') {
+            Some(width) => width.parse().ok()?,
+            None => {
+                500 * size
+                    .strip_suffix('x')?
+                    .parse::<f32>()
+                    .ok()
+                    .map(|times| times.clamp(0.0, 4.0) as u32)?
+            }
+        };
+        (!url.starts_with("data:")).then(|| (url.to_owned(), width))
+    });
     let all: Vec<(String, u32)> = candidates.collect();
-    let fitting = all
-        .iter()
-        .filter(|(_, width)| *width <= WIDEST)
-        .max_by_key(|(_, width)| *width);
-    fitting
-        .or_else(|| all.iter().min_by_key(|(_, width)| *width))
-        .cloned()
+    let fitting = all.iter().filter(|(_, width)| *width <= WIDEST).max_by_key(|(_, width)| *width);
+    fitting.or_else(|| all.iter().min_by_key(|(_, width)| *width)).cloned()
 }
 
 /// Whether an address ends as a picture file does.
 fn is_picture(href: &str) -> bool {
     let path = href.split(['?', '#']).next().unwrap_or("").to_lowercase();
-    [".jpg", ".jpeg", ".png", ".gif", ".webp"]
-        .iter()
-        .any(|kind| path.ends_with(kind))
+    [".jpg", ".jpeg", ".png", ".gif", ".webp"].iter().any(|kind| path.ends_with(kind))
 }

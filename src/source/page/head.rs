@@ -41,13 +41,9 @@ impl Head {
         let meta = |name: &str| {
             let selector = select("meta[property], meta[name], meta[itemprop], meta[http-equiv]");
             let mut found = page.select(&selector).filter(|element| {
-                ["property", "name", "itemprop", "http-equiv"]
-                    .iter()
-                    .any(|key| {
-                        element
-                            .attr(key)
-                            .is_some_and(|value| value.eq_ignore_ascii_case(name))
-                    })
+                ["property", "name", "itemprop", "http-equiv"].iter().any(|key| {
+                    element.attr(key).is_some_and(|value| value.eq_ignore_ascii_case(name))
+                })
             });
             found
                 .find_map(|element| element.attr("content"))
@@ -107,10 +103,7 @@ impl Head {
     /// Whether a heading is what the document's own title speaks of.
     pub fn names_title(&self, text: &str) -> bool {
         let plain = |text: &str| {
-            text.chars()
-                .filter(|c| c.is_alphanumeric())
-                .collect::<String>()
-                .to_lowercase()
+            text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase()
         };
         let text = plain(text);
         let headline = self.headline.as_deref().map(plain).unwrap_or_default();
@@ -151,9 +144,7 @@ impl Head {
                 }
                 let kinds = strings(object.get("@type"));
                 let is = |names: &[&str]| {
-                    kinds
-                        .iter()
-                        .any(|kind| names.iter().any(|name| kind.ends_with(name)))
+                    kinds.iter().any(|kind| names.iter().any(|name| kind.ends_with(name)))
                 };
                 if is(&["Article", "BlogPosting", "Posting"]) {
                     self.headline = self
@@ -197,11 +188,7 @@ impl Head {
 
 /// A JSON-LD event; one without a start is none.
 fn event(value: &Value) -> Option<Event> {
-    let moment = |key: &str| {
-        strings(value.get(key))
-            .first()
-            .and_then(|text| date::moment(text))
-    };
+    let moment = |key: &str| strings(value.get(key)).first().and_then(|text| date::moment(text));
     let place = value.get("location").map(|location| {
         let address = location.get("address");
         let mut parts = strings(Some(location));
@@ -224,14 +211,12 @@ fn event(value: &Value) -> Option<Event> {
 /// The texts of a JSON-LD value: itself, its name, or those of its items.
 fn strings(value: Option<&Value>) -> Vec<String> {
     match value {
-        Some(Value::String(text)) => Some(prose::squeeze(text))
-            .filter(|text| !text.is_empty())
-            .into_iter()
-            .collect(),
-        Some(Value::Array(values)) => values
-            .iter()
-            .flat_map(|value| strings(Some(value)))
-            .collect(),
+        Some(Value::String(text)) => {
+            Some(prose::squeeze(text)).filter(|text| !text.is_empty()).into_iter().collect()
+        }
+        Some(Value::Array(values)) => {
+            values.iter().flat_map(|value| strings(Some(value))).collect()
+        }
         Some(Value::Object(object)) => strings(object.get("name")),
         Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => Vec::new(),
     }
@@ -239,9 +224,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 
 fn language(page: &Html) -> Option<String> {
     let root = page.root_element();
-    root.attr("lang")
-        .or_else(|| root.attr("xml:lang"))
-        .map(str::to_owned)
+    root.attr("lang").or_else(|| root.attr("xml:lang")).map(str::to_owned)
 }
 
 /// A language tag in its usual form; anything else is none.
@@ -261,15 +244,10 @@ pub fn tag_of(text: &str) -> Option<String> {
 }
 
 fn canonical(page: &Html, address: Option<&Url>) -> Option<WebAddress> {
-    let href = page
-        .select(&select("link[rel~=canonical]"))
-        .next()?
-        .attr("href")?;
+    let href = page.select(&select("link[rel~=canonical]")).next()?.attr("href")?;
     let url = match address {
         Some(base) => base.join(href).ok()?,
         None => Url::parse(href).ok()?,
     };
-    WebAddress::parse(url.as_str())
-        .ok()
-        .filter(WebAddress::is_web)
+    WebAddress::parse(url.as_str()).ok().filter(WebAddress::is_web)
 }

@@ -65,23 +65,32 @@ fn tag(element: ElementRef<'_>, base: Option<&Url>, noise: &Noise, out: &mut Str
     for child in element.children() {
         node(child, base, noise, &mut inner);
     }
-    let attribute = |names: &[&str]| -> String {
-        let known = names.iter().filter_map(|name| {
-            element
-                .attr(name)
-                .filter(|value| !value.is_empty())
-                .map(|value| format!(" {name}=\"{}\"", prose::escape(value)))
-        });
-        known.collect()
-    };
-    let (new, attributes) = match name {
+    let (new, attributes) = modern(element, base);
+    if new.is_empty() && matches!(name, "div" | "section" | "article" | "address" | "figcaption") {
+        // A block in a line would glue words together.
+        inner.insert(0, ' ');
+        inner.push(' ');
+    }
+    let empty = inner.trim().is_empty();
+    if empty && !matches!(new, "td" | "th") || new.is_empty() {
+        out.push_str(&inner);
+        return;
+    }
+    // A foreign language within a text keeps its mark, for screen readers.
+    let lang = attributes_of(element, &["lang", "dir"]);
+    out.push_str(&format!("<{new}{attributes}{lang}>{inner}</{new}>"));
+}
+
+/// The element's name and attributes as they are written anew; no name: only its content stays.
+fn modern<'a>(element: ElementRef<'a>, base: Option<&Url>) -> (&'a str, String) {
+    match element.value().name() {
         "a" => match href(element, base) {
             Some(url) => (
                 "a",
                 format!(
                     " href=\"{}\"{}",
                     prose::escape(url.as_str()),
-                    attribute(&["hreflang"])
+                    attributes_of(element, &["hreflang"])
                 ),
             ),
             None => ("", String::new()),
@@ -89,31 +98,24 @@ fn tag(element: ElementRef<'_>, base: Option<&Url>, noise: &Noise, out: &mut Str
         "b" | "strong" => ("strong", String::new()),
         "i" | "em" => ("em", String::new()),
         "strike" | "s" => ("s", String::new()),
-        "abbr" | "acronym" => ("abbr", attribute(&["title"])),
-        "td" => ("td", attribute(&["colspan", "rowspan"])),
-        "th" => ("th", attribute(&["colspan", "rowspan", "scope"])),
-        "ol" => ("ol", attribute(&["start"])),
+        "abbr" | "acronym" => ("abbr", attributes_of(element, &["title"])),
+        "td" => ("td", attributes_of(element, &["colspan", "rowspan"])),
+        "th" => ("th", attributes_of(element, &["colspan", "rowspan", "scope"])),
+        "ol" => ("ol", attributes_of(element, &["start"])),
         "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => ("strong", String::new()),
         "p" | "div" | "section" if is_first_in_item(element) => ("", String::new()),
         "p" | "li" | "ul" | "dl" | "dt" | "dd" | "table" | "thead" | "tbody" | "tfoot" | "tr"
         | "caption" | "blockquote" | "pre" | "code" | "sub" | "sup" | "del" | "ins" | "q"
-        | "cite" => (name, String::new()),
-        "div" | "section" | "article" | "address" | "figcaption" => {
-            // A block in a line would glue words together.
-            out.push(' ');
-            inner.push(' ');
-            ("", String::new())
-        }
+        | "cite" => (element.value().name(), String::new()),
         _ => ("", String::new()),
-    };
-    let empty = inner.trim().is_empty();
-    if empty && !matches!(new, "td" | "th") || new.is_empty() {
-        out.push_str(&inner);
-        return;
     }
-    // A foreign language within a text keeps its mark, for screen readers.
-    let lang = attribute(&["lang", "dir"]);
-    out.push_str(&format!("<{new}{attributes}{lang}>{inner}</{new}>"));
+}
+
+/// Those of the attributes the element has, written.
+fn attributes_of(element: ElementRef<'_>, names: &[&str]) -> String {
+    let value = |name: &&str| element.attr(name).filter(|value| !value.is_empty());
+    let known = names.iter().filter_map(|name| value(name).map(|value| (name, value)));
+    known.map(|(name, value)| format!(" {name}=\"{}\"", prose::escape(value))).collect()
 }
 
 /// A lone paragraph in a list item or a cell, which needs no tag of its own.
@@ -148,11 +150,7 @@ pub fn tidy(html: &str) -> String {
     }
     let mut text = text.as_str();
     loop {
-        let shorter = text
-            .trim()
-            .trim_start_matches("<br>")
-            .trim_end_matches("<br>")
-            .trim();
+        let shorter = text.trim().trim_start_matches("<br>").trim_end_matches("<br>").trim();
         if shorter.len() == text.len() {
             return text.to_owned();
         }

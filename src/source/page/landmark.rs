@@ -83,9 +83,7 @@ fn is_of_the_site(heading: ElementRef<'_>) -> bool {
             "" | "." | ".." | "index.html" | "index.htm" | "index.php"
         ) || url::Url::parse(href).is_ok_and(|url| url.path() == "/")
     };
-    let leads_home = heading
-        .select(&LEAVES)
-        .any(|leaf| leaf.attr("href").is_some_and(home));
+    let leads_home = heading.select(&LEAVES).any(|leaf| leaf.attr("href").is_some_and(home));
     let around = heading.ancestors().filter_map(ElementRef::wrap).take(5);
     let in_head = around
         .take_while(|above| !matches!(above.value().name(), "article" | "main" | "body"))
@@ -109,18 +107,14 @@ pub fn root<'a>(
     let mut best: Option<ElementRef<'a>> = None;
     for container in CONTAINERS {
         let selector = select(container);
-        let found = page
-            .select(&selector)
-            .filter(|element| !noise.hides(*element));
+        let found = page.select(&selector).filter(|element| !noise.hides(*element));
         let Some(heaviest) =
             found.max_by_key(|element| (holds(*element, title), prose_weight(*element)))
         else {
             continue;
         };
         let weight = prose_weight(heaviest);
-        let outer = best_container(page, noise)
-            .map_or(total, prose_weight)
-            .max(1);
+        let outer = best_container(page, noise).map_or(total, prose_weight).max(1);
         if weight > 0 && (holds(heaviest, title) || weight * 100 >= outer * SHARE) {
             best = Some(heaviest);
             break;
@@ -138,20 +132,15 @@ fn holds(element: ElementRef<'_>, title: Option<ElementRef<'_>>) -> bool {
 
 /// `main`, where there is one.
 fn best_container<'a>(page: &'a Html, noise: &Noise) -> Option<ElementRef<'a>> {
-    page.select(&select("main, [role=main]"))
-        .find(|element| !noise.hides(*element))
+    page.select(&select("main, [role=main]")).find(|element| !noise.hides(*element))
 }
 
 /// From the body down, as long as one child holds all running text.
 fn descend<'a>(page: &'a Html, noise: &Noise) -> ElementRef<'a> {
-    let mut here = page
-        .select(&select("body"))
-        .next()
-        .unwrap_or_else(|| page.root_element());
+    let mut here = page.select(&select("body")).next().unwrap_or_else(|| page.root_element());
     loop {
-        let mut heavy = here
-            .child_elements()
-            .filter(|child| !noise.is(*child) && prose_weight(*child) > 0);
+        let mut heavy =
+            here.child_elements().filter(|child| !noise.is(*child) && prose_weight(*child) > 0);
         match (heavy.next(), heavy.next()) {
             (Some(only), None) if only.value().name() != "p" => here = only,
             _ => return here,
@@ -162,10 +151,7 @@ fn descend<'a>(page: &'a Html, noise: &Noise) -> ElementRef<'a> {
 /// The path above the title, as the page shows it.
 pub fn path(page: &Html, title: &str) -> Vec<String> {
     let named = |element: &ElementRef<'_>| {
-        let label = element
-            .attr("aria-label")
-            .unwrap_or_default()
-            .to_lowercase();
+        let label = element.attr("aria-label").unwrap_or_default().to_lowercase();
         let kind = format!(
             "{} {}",
             element.attr("typeof").unwrap_or_default(),
@@ -205,13 +191,7 @@ pub fn path(page: &Html, title: &str) -> Vec<String> {
             here.then(|| kicker::path(steps(element), title))
         });
         written
-            .min_by_key(|path| {
-                if path.is_empty() {
-                    usize::MAX
-                } else {
-                    path.len()
-                }
-            })
+            .min_by_key(|path| if path.is_empty() { usize::MAX } else { path.len() })
             .unwrap_or_default()
     })
 }
@@ -219,11 +199,8 @@ pub fn path(page: &Html, title: &str) -> Vec<String> {
 /// The steps of a path's element: its items, else its links, else its text.
 fn steps(element: ElementRef<'_>) -> Vec<String> {
     let text = |element: ElementRef<'_>| block::text_of(&element.html());
-    let items: Vec<String> = element
-        .select(&STEPS)
-        .map(text)
-        .filter(|text| !text.is_empty())
-        .collect();
+    let items: Vec<String> =
+        element.select(&STEPS).map(text).filter(|text| !text.is_empty()).collect();
     if items.len() >= 2 {
         return items;
     }

@@ -274,38 +274,24 @@ fn has_role(element: ElementRef<'_>) -> bool {
 
 /// Hidden by attribute; what an accordion folds away still counts.
 fn is_hidden(element: ElementRef<'_>) -> bool {
-    let style = element
-        .attr("style")
-        .unwrap_or_default()
-        .replace(' ', "")
-        .to_lowercase();
+    let style = element.attr("style").unwrap_or_default().replace(' ', "").to_lowercase();
     let hidden = element.attr("hidden").is_some()
         || element.attr("aria-hidden") == Some("true")
         || style.contains("display:none")
         || style.contains("visibility:hidden");
     let folded = names(element).any(|name| {
-        [
-            "accordion",
-            "akkordeon",
-            "collapse",
-            "tab",
-            "panel",
-            "toggle",
-        ]
-        .iter()
-        .any(|fold| name.contains(fold))
+        ["accordion", "akkordeon", "collapse", "tab", "panel", "toggle"]
+            .iter()
+            .any(|fold| name.contains(fold))
     });
     hidden && !folded && element.value().name() != "img"
 }
 
 fn in_article(element: ElementRef<'_>) -> bool {
-    element
-        .ancestors()
-        .filter_map(ElementRef::wrap)
-        .any(|above| {
-            matches!(above.value().name(), "article" | "main" | "section")
-                || above.attr("role") == Some("main")
-        })
+    element.ancestors().filter_map(ElementRef::wrap).any(|above| {
+        matches!(above.value().name(), "article" | "main" | "section")
+            || above.attr("role") == Some("main")
+    })
 }
 
 /// Class names and the id, lower case.

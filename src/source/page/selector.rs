@@ -70,10 +70,9 @@ impl Written {
         let parse = |name: &'static str, text: &Option<String>| match text.as_deref().map(str::trim)
         {
             None | Some("") => Ok(None),
-            Some(text) => Selector::parse(text).map(Some).map_err(|_| NoSelector {
-                name,
-                text: text.to_owned(),
-            }),
+            Some(text) => Selector::parse(text)
+                .map(Some)
+                .map_err(|_| NoSelector { name, text: text.to_owned() }),
         };
         Ok(Selectors {
             title: parse("title", &self.title)?,

@@ -236,10 +236,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let inner = match name {
-            "pre" => format!(
-                "<pre>{}</pre>",
-                prose::escape(&element.text().collect::<String>())
-            ),
+            "pre" => format!("<pre>{}</pre>", prose::escape(&element.text().collect::<String>())),
             _ => format!("<{name}>{inner}</{name}>"),
         };
         self.blocks.push(Block::Whole(inner));
@@ -279,10 +276,8 @@ impl<'a> Walk<'a> {
 
     /// A picture with its caption; what else stands in it goes on as text.
     fn figure(&mut self, element: ElementRef<'_>, depth: usize) {
-        let nested = element
-            .descendent_elements()
-            .skip(1)
-            .any(|inner| inner.value().name() == "figure");
+        let nested =
+            element.descendent_elements().skip(1).any(|inner| inner.value().name() == "figure");
         if nested {
             // A gallery: each picture with its own caption; what stands below it is for all.
             self.flow(element, depth + 1);
@@ -313,11 +308,7 @@ impl<'a> Walk<'a> {
     /// A credit that stands alone: for the picture above it, or for all without one.
     fn credit(&mut self, text: &str, name: &str) {
         let all = credit::is_for_all(text);
-        let open = self
-            .images
-            .iter_mut()
-            .rev()
-            .filter(|image| image.credit.is_none());
+        let open = self.images.iter_mut().rev().filter(|image| image.credit.is_none());
         for image in open.take(if all { usize::MAX } else { 1 }) {
             image.credit = Some(name.to_owned());
         }
@@ -347,10 +338,7 @@ fn is_wrapper(element: ElementRef<'_>) -> bool {
         .any(|inner| matches!(inner.value().name(), "img" | "figure" | "picture"));
     pictures
         || inner.any(|inner| {
-            matches!(
-                inner.value().name(),
-                "h1" | "h2" | "h3" | "h4" | "table" | "article"
-            )
+            matches!(inner.value().name(), "h1" | "h2" | "h3" | "h4" | "table" | "article")
         })
 }
 
@@ -401,9 +389,5 @@ fn is_captioned(element: ElementRef<'_>) -> bool {
     known
         && matches!(name, "div" | "dl" | "li" | "span" | "td" | "section")
         && prose_weight(element) < LINE
-        && element
-            .descendent_elements()
-            .filter(|inner| inner.value().name() == "img")
-            .count()
-            == 1
+        && element.descendent_elements().filter(|inner| inner.value().name() == "img").count() == 1
 }
