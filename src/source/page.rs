@@ -3,25 +3,17 @@
 //! The order: what the page says of itself, where its title is, what is no article, which
 //! element holds the text, then one walk through it. Nothing here knows a particular site.
 
-mod gallery;
-pub mod head;
-mod inline;
-mod landmark;
-mod noise;
-pub mod selector;
-mod walk;
-
 use scraper::{ElementRef, Html};
 use url::Url;
 
 use crate::article::{Image, Record, WebAddress};
 use crate::source::block::{self, Block};
 use crate::source::finding::{Finding, Reading};
-use crate::source::page::head::Head;
-use crate::source::page::noise::Noise;
-use crate::source::page::selector::Selectors;
-use crate::source::page::walk::Walk;
-use crate::source::{date, describe, kicker, phrases, prose};
+use crate::source::head::Head;
+use crate::source::noise::Noise;
+use crate::source::selector::Selectors;
+use crate::source::walk::Walk;
+use crate::source::{date, describe, gallery, kicker, landmark, noise, phrases, prose};
 
 /// Characters of a subtitle.
 const SUBTITLE: usize = 200;

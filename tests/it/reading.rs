@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rundbrief::article::Record;
 use rundbrief::source::finding::Reading;
-use rundbrief::source::page::selector::Selectors;
+use rundbrief::source::selector::Selectors;
 use rundbrief::source::{page, text};
 use url::Url;
 
@@ -108,7 +108,7 @@ fn selectors_go_before_what_the_page_suggests() {
         <div class=x><p>Nicht dies, obwohl es viel länger ist und mehr sagt als der andere Absatz.</p></div>\
         <span class=d data-x=1>4. Juli 2023</span><b class=k>A</b><b class=k>B</b><em class=l>Anreißer.</em>\
         <img src=/a.jpg alt=A width=300><img class=i src=/b.jpg alt=B></div></main></body></html>";
-    let written = rundbrief::source::page::selector::Written {
+    let written = rundbrief::source::selector::Written {
         title: Some(".a h2".into()),
         kicker: Some(".k".into()),
         subtitle: Some(".s".into()),
@@ -134,7 +134,7 @@ fn selectors_go_before_what_the_page_suggests() {
     assert_eq!(record.images[0].url, "https://example.org/b.jpg");
     assert_eq!(record.published_at.unwrap().to_string(), "2023-07-04T12:00:00Z");
 
-    let missing = rundbrief::source::page::selector::Written {
+    let missing = rundbrief::source::selector::Written {
         subtitle: Some(".gone".into()),
         ..Default::default()
     };
@@ -143,10 +143,8 @@ fn selectors_go_before_what_the_page_suggests() {
         findings.iter().any(|finding| finding.reason.contains("`subtitle` matches nothing")),
         "{findings:?}"
     );
-    let broken = rundbrief::source::page::selector::Written {
-        body: Some("p[".into()),
-        ..Default::default()
-    };
+    let broken =
+        rundbrief::source::selector::Written { body: Some("p[".into()), ..Default::default() };
     assert!(broken.parse().unwrap_err().to_string().contains("selector body"));
 }
 

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use url::Url;
 
 use crate::article::Image;
-use crate::source::page::landmark::select;
-use crate::source::page::noise;
+use crate::source::landmark::select;
+use crate::source::noise;
 use crate::source::{block, credit, prose};
 
 /// Pixels of a side below which a picture is an icon, a spacer or a counter.

@@ -8,9 +8,9 @@ use url::Url;
 use crate::article::Image;
 use crate::source::block::{self, Block};
 use crate::source::finding::Finding;
-use crate::source::page::noise::{Noise, prose_weight};
-use crate::source::page::{gallery, inline};
+use crate::source::noise::{Noise, prose_weight};
 use crate::source::{credit, date, kicker, phrases, prose};
+use crate::source::{gallery, inline};
 
 /// Nested elements a walk follows; deeper markup is a mistake or an attack.
 const DEPTH: usize = 200;
@@ -365,7 +365,7 @@ fn is_data(table: ElementRef<'_>) -> bool {
 /// Boxes that systems without `figure` put around a picture and its caption.
 fn is_captioned(element: ElementRef<'_>) -> bool {
     let name = element.value().name();
-    let known = crate::source::page::noise::names(element).any(|name| {
+    let known = crate::source::noise::names(element).any(|name| {
         [
             "wp-caption",
             "image-container",

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::article::{Event, WebAddress};
-use crate::source::page::landmark::select;
+use crate::source::landmark::select;
 use crate::source::{date, prose};
 
 /// The machine-readable part of a page.

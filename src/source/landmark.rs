@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use scraper::{ElementRef, Html, Selector};
 
-use crate::source::page::head::Head;
-use crate::source::page::noise::{self, Noise, prose_weight};
+use crate::source::head::Head;
+use crate::source::noise::{self, Noise, prose_weight};
 use crate::source::{block, kicker, phrases, prose};
 
 /// Share of a container's text that one `article` in it must hold to be the article, percent.

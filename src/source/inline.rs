@@ -6,7 +6,7 @@ use scraper::{ElementRef, Node};
 use url::Url;
 
 use crate::article::WebAddress;
-use crate::source::page::noise::Noise;
+use crate::source::noise::Noise;
 use crate::source::prose;
 
 /// The markup of a block's content.
