@@ -311,7 +311,7 @@ pub fn is_kind_of_page(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{asks_for_cookies, ends_article, is_way_back, split_you_are_here};
+    use super::{asks_for_cookies, ends_article, is_way_back, you_are_here};
 
     #[test]
     fn the_way_back_has_many_forms() {
