@@ -15,4 +15,5 @@ mod reading;
 mod relay;
 mod smtp;
 mod store;
+mod subscriber;
 mod tidy;

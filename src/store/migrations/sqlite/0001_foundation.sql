@@ -151,6 +151,7 @@ create table subscription (
     constraint subscription_once unique (subscriber_id, newsletter_id)
 ) strict;
 create index subscription_by_newsletter on subscription (newsletter_id, id) where standing = 'active';
+create index subscription_paused on subscription (paused_until) where paused_until is not null;
 
 -- What changed a standing, with its evidence. Append-only.
 create table standing_event (
@@ -175,6 +176,19 @@ create table consent (
     at integer not null
 ) strict;
 create index consent_by_subscriber on consent (subscriber_id, id);
+
+-- What stays of a consent after erasure, by hash, until claims are barred.
+create table consent_proof (
+    id integer primary key autoincrement,
+    address_hash blob not null,
+    newsletter_id integer not null references newsletter (id),
+    act text not null,
+    wording text not null,
+    source text not null,
+    at integer not null,
+    keep_until integer not null
+) strict;
+create index consent_proof_by_end on consent_proof (keep_until);
 
 -- Addresses that get nothing, whatever a list says. Survives erasure.
 create table suppression (

@@ -1,0 +1,345 @@
+//! A list, read in some hundred rows at a time: few statements for each batch,
+//! whatever its size. Reading the file is the caller's.
+//!
+//! An import never raises a standing, and who is suppressed stays out.
+
+use std::collections::HashMap;
+
+use rundbrief_subscribers::import::row::Row;
+use rundbrief_subscribers::person::Language;
+use rundbrief_subscribers::standing::{Reason, Standing};
+use rundbrief_subscribers::suppression::{self as rule, AddressHash};
+use serde_json::Value;
+use sqlx::{PgConnection, SqliteConnection};
+
+use super::standing::{Cause, Change, store_change};
+use super::{SubscriptionId, standing, suppression};
+use crate::newsletter::NewsletterId;
+use crate::store::Tx;
+use crate::store::value::Millis;
+
+/// Rows in one transaction: enough to make its sync cheap, few enough that
+/// others wait for less than a blink.
+pub const BATCH: usize = 2_000;
+
+/// Somebody from the file, with the hash of the address.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// As read.
+    pub row: Row,
+    /// Of the address.
+    pub hash: AddressHash,
+}
+
+/// What is said about all rows of an import.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The list.
+    pub newsletter: NewsletterId,
+    /// For the record of consent: `import FILE`.
+    pub source: String,
+    /// Where these people's consent is kept.
+    pub wording: String,
+    /// When.
+    pub now: Millis,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// New on this list.
+    Added,
+    /// On this list already, and unchanged.
+    Known(Standing),
+    /// On this list already; the file says that they left or complained.
+    Lowered(Standing),
+    /// Gets nothing, whatever a list says.
+    Suppressed(rule::Reason),
+    /// Stood in the file before.
+    Duplicate,
+}
+
+/// What is known of a row before it is stored.
+struct Known {
+    suppressed: Option<rule::Reason>,
+    subscription: Option<(SubscriptionId, Standing)>,
+}
+
+/// Stores a batch; the answer has one fate per row.
+///
+/// # Errors
+/// The database failed; nothing of the batch is stored then.
+pub async fn store(tx: &mut Tx, plan: &Plan, batch: &[Candidate]) -> sqlx::Result<Vec<Fate>> {
+    let mut known = known(tx, plan.newsletter, batch).await?;
+    let mut fates = Vec::with_capacity(batch.len());
+    let mut added: Vec<(&Candidate, Standing)> = Vec::new();
+    let mut first: HashMap<AddressHash, usize> = HashMap::new();
+    let mut lowered: HashMap<SubscriptionId, Standing> = HashMap::new();
+    for (place, candidate) in batch.iter().enumerate() {
+        let listed = candidate.row.standing.unwrap_or(Standing::Active);
+        if let Some(at) = first.get(&candidate.hash) {
+            let (_, standing) = &mut added[*at];
+            *standing = Standing::imported(Some(*standing), listed);
+            fates.push(Fate::Duplicate);
+            continue;
+        }
+        let row = known.remove(&place);
+        fates.push(match row {
+            Some(Known { suppressed: Some(reason), .. }) => Fate::Suppressed(reason),
+            Some(Known { suppressed: None, subscription: Some((id, stood)) }) => {
+                // The same batch may have lowered it already.
+                let was = *lowered.get(&id).unwrap_or(&stood);
+                let became = Standing::imported(Some(was), listed);
+                lowered.insert(id, became);
+                lower(tx, plan, candidate, Change { subscription: id, was, became }).await?
+            }
+            // The reader's note of a duplicate may, once in an age, be wrong: what
+            // counts is that nobody is there.
+            Some(Known { suppressed: None, subscription: None }) | None => {
+                first.insert(candidate.hash, added.len());
+                added.push((candidate, listed));
+                Fate::Added
+            }
+        });
+    }
+    for (candidate, standing) in &added {
+        if *standing == Standing::Complained {
+            let reason = rule::Reason::Complained;
+            suppression::suppress(tx, &candidate.hash, reason, &plan.source, plan.now).await?;
+        }
+    }
+    if !added.is_empty() {
+        add(tx, plan, &added).await?;
+    }
+    Ok(fates)
+}
+
+/// What the file says about somebody who is on the list already.
+async fn lower(
+    tx: &mut Tx,
+    plan: &Plan,
+    candidate: &Candidate,
+    change: Change,
+) -> sqlx::Result<Fate> {
+    if change.was == change.became {
+        let again = candidate.row.duplicate_of.is_some();
+        return Ok(if again { Fate::Duplicate } else { Fate::Known(change.was) });
+    }
+    let evidence = serde_json::json!({ "source": plan.source, "line": candidate.row.line });
+    let cause = Cause { reason: Reason::Import, evidence: &evidence, at: plan.now };
+    store_change(tx, change, cause).await?;
+    if change.became == Standing::Complained {
+        let reason = rule::Reason::Complained;
+        suppression::suppress(tx, &candidate.hash, reason, &plan.source, plan.now).await?;
+    }
+    Ok(Fate::Lowered(change.became))
+}
+
+/// A row of the batch that somebody knows already.
+type Found = (i64, Option<String>, Option<SubscriptionId>, Option<String>);
+
+const KNOWN_SQLITE: &str = "
+    select cast(r.key as integer), p.reason, n.id, n.standing
+    from json_each($1) r
+    left join suppression p on p.address_hash = unhex(r.value)
+    left join subscriber s on s.address_hash = unhex(r.value)
+    left join subscription n on n.subscriber_id = s.id and n.newsletter_id = $2
+    where p.reason is not null or n.id is not null";
+
+const KNOWN_POSTGRES: &str = "
+    select r.place - 1, p.reason, n.id, n.standing
+    from unnest($1::bytea[]) with ordinality as r (hash, place)
+    left join suppression p on p.address_hash = r.hash
+    left join subscriber s on s.address_hash = r.hash
+    left join subscription n on n.subscriber_id = s.id and n.newsletter_id = $2
+    where p.reason is not null or n.id is not null";
+
+/// Which rows of the batch are suppressed or on the list, by their place.
+async fn known(
+    tx: &mut Tx,
+    newsletter: NewsletterId,
+    batch: &[Candidate],
+) -> sqlx::Result<HashMap<usize, Known>> {
+    let found: Vec<Found> = match tx {
+        Tx::Sqlite(tx) => {
+            let hashes: Vec<String> = batch.iter().map(|one| hex(&one.hash)).collect();
+            sqlx::query_as(KNOWN_SQLITE)
+                .bind(serde_json::json!(hashes).to_string())
+                .bind(newsletter)
+                .fetch_all(&mut **tx)
+                .await?
+        }
+        Tx::Postgres(tx) => {
+            let hashes: Vec<&[u8]> = batch.iter().map(|one| &one.hash.as_bytes()[..]).collect();
+            sqlx::query_as(KNOWN_POSTGRES)
+                .bind(hashes)
+                .bind(newsletter)
+                .fetch_all(&mut **tx)
+                .await?
+        }
+    };
+    let mut known = HashMap::with_capacity(found.len());
+    for (place, reason_word, id, standing) in found {
+        // A reason that only a newer version knows suppresses all the same.
+        let reason = |word: String| rule::Reason::parse(&word).unwrap_or(rule::Reason::Operator);
+        let subscription = match (id, standing) {
+            (Some(id), Some(word)) => Some((id, standing::stored(&word)?)),
+            (None, _) | (_, None) => None,
+        };
+        let place = usize::try_from(place).expect("a place in the batch");
+        known.insert(place, Known { suppressed: reason_word.map(reason), subscription });
+    }
+    Ok(known)
+}
+
+const PERSON_SQLITE: &str = "
+    insert into subscriber (
+        address_hash, address, address_normal, domain,
+        salutation, given_name, family_name, language, created_at, updated_at
+    )
+    select
+        unhex(r.value ->> 0), r.value ->> 1, r.value ->> 2, r.value ->> 3,
+        r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, $2, $2
+    from json_each($1) r
+    where true
+    on conflict do nothing";
+
+const CONSENT_SQLITE: &str = "
+    insert into consent (subscriber_id, newsletter_id, act, wording, source, at)
+    select s.id, $2, 'imported', $3, $4, $5
+    from json_each($1) r
+    join subscriber s on s.address_hash = unhex(r.value ->> 0)";
+
+const SUBSCRIPTION_SQLITE: &str = "
+    insert into subscription (subscriber_id, newsletter_id, standing, since)
+    select s.id, $2, r.value ->> 8, $3
+    from json_each($1) r
+    join subscriber s on s.address_hash = unhex(r.value ->> 0)
+    where true
+    on conflict do nothing";
+
+const PERSON_POSTGRES: &str = "
+    insert into subscriber (
+        address_hash, address, address_normal, domain,
+        salutation, given_name, family_name, language, created_at, updated_at
+    )
+    select r.*, $9, $9
+    from unnest(
+        $1::bytea[], $2::text[], $3::text[], $4::text[],
+        $5::text[], $6::text[], $7::text[], $8::text[]
+    ) r
+    on conflict do nothing";
+
+const CONSENT_POSTGRES: &str = "
+    insert into consent (subscriber_id, newsletter_id, act, wording, source, at)
+    select s.id, $2, 'imported', $3, $4, $5
+    from unnest($1::bytea[]) r (hash)
+    join subscriber s on s.address_hash = r.hash
+    order by s.id";
+
+const SUBSCRIPTION_POSTGRES: &str = "
+    insert into subscription (subscriber_id, newsletter_id, standing, since)
+    select s.id, $2, r.standing, $3
+    from unnest($1::bytea[], $4::text[]) r (hash, standing)
+    join subscriber s on s.address_hash = r.hash
+    order by s.id
+    on conflict do nothing";
+
+/// Stores who is new on the list: the person, the consent, the subscription.
+async fn add(tx: &mut Tx, plan: &Plan, added: &[(&Candidate, Standing)]) -> sqlx::Result<()> {
+    match tx {
+        Tx::Sqlite(tx) => add_sqlite(tx, plan, added).await,
+        Tx::Postgres(tx) => add_postgres(tx, plan, added).await,
+    }
+}
+
+async fn add_sqlite(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    added: &[(&Candidate, Standing)],
+) -> sqlx::Result<()> {
+    let row = |(one, standing): &(&Candidate, Standing)| {
+        let (address, person) = (&one.row.address, &one.row.person);
+        serde_json::json!([
+            hex(&one.hash),
+            address.as_str(),
+            address.normal(),
+            address.domain(),
+            person.salutation.as_str(),
+            person.given.as_str(),
+            person.family.as_str(),
+            person.language,
+            standing.as_str(),
+        ])
+    };
+    let rows = Value::Array(added.iter().map(row).collect()).to_string();
+    sqlx::query(PERSON_SQLITE).bind(&rows).bind(plan.now).execute(&mut *connection).await?;
+    sqlx::query(CONSENT_SQLITE)
+        .bind(&rows)
+        .bind(plan.newsletter)
+        .bind(&plan.wording)
+        .bind(&plan.source)
+        .bind(plan.now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(SUBSCRIPTION_SQLITE)
+        .bind(&rows)
+        .bind(plan.newsletter)
+        .bind(plan.now)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+async fn add_postgres(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    added: &[(&Candidate, Standing)],
+) -> sqlx::Result<()> {
+    fn column<'a, T>(
+        added: &'a [(&'a Candidate, Standing)],
+        cell: impl Fn(&'a Row) -> T,
+    ) -> Vec<T> {
+        added.iter().map(|(one, _)| cell(&one.row)).collect()
+    }
+    let hashes: Vec<&[u8]> = added.iter().map(|(one, _)| &one.hash.as_bytes()[..]).collect();
+    let standings: Vec<&str> = added.iter().map(|(_, standing)| standing.as_str()).collect();
+    sqlx::query(PERSON_POSTGRES)
+        .bind(&hashes)
+        .bind(column(added, |row| row.address.as_str()))
+        .bind(column(added, |row| row.address.normal()))
+        .bind(column(added, |row| row.address.domain()))
+        .bind(column(added, |row| row.person.salutation.as_str()))
+        .bind(column(added, |row| row.person.given.as_str()))
+        .bind(column(added, |row| row.person.family.as_str()))
+        .bind(column(added, |row| row.person.language.as_ref().map(Language::as_str)))
+        .bind(plan.now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(CONSENT_POSTGRES)
+        .bind(&hashes)
+        .bind(plan.newsletter)
+        .bind(&plan.wording)
+        .bind(&plan.source)
+        .bind(plan.now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(SUBSCRIPTION_POSTGRES)
+        .bind(&hashes)
+        .bind(plan.newsletter)
+        .bind(plan.now)
+        .bind(standings)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+fn hex(hash: &AddressHash) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(64);
+    for octet in hash.as_bytes() {
+        text.push(char::from(DIGITS[usize::from(octet >> 4)]));
+        text.push(char::from(DIGITS[usize::from(octet & 15)]));
+    }
+    text
+}
