@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::language::direction;
-use crate::look::Look;
+use crate::look::{Look, TABLE};
 
 pub mod article;
 pub mod button;
@@ -47,7 +47,7 @@ pub fn line(look: &Look<'_>) -> Markup {
         look,
         "28px 24px 0 24px",
         &html! {
-            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" {
+            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
                 tr {
                     td class="r" height="1" style={ "border-top:1px solid " (colour) ";font-size:1px;line-height:1px" } {}
                 }

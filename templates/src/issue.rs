@@ -153,9 +153,9 @@ pub struct Image {
     pub caption: Option<String>,
     /// Who made it, as in "Jana Muster / Stadt Musterhafen".
     pub credit: Option<String>,
-    /// Width of the file in pixels; 0 leaves the picture out.
+    /// Width of the file in pixels; below 16 the picture is left out.
     pub width: u32,
-    /// Height of the file in pixels; 0 leaves the picture out.
+    /// Height of the file in pixels; below 16 the picture is left out.
     pub height: u32,
 }
 
@@ -225,6 +225,18 @@ pub struct Link {
     pub text: String,
     /// `https:`, `mailto:` or `tel:`; anything else leaves the words alone.
     pub url: String,
+}
+
+/// The place of an article on the web page of the issue, counted from 0 over all
+/// sections. The list of contents links to it there: links within a mail do
+/// nothing in the apps of Gmail, Outlook, Samsung and GMX (caniemail.com).
+pub fn article_anchor(index: usize) -> String {
+    format!("a{}", index + 1)
+}
+
+/// The place of a section on the web page of the issue, counted from 0.
+pub fn section_anchor(index: usize) -> String {
+    format!("s{}", index + 1)
 }
 
 /// The mail of an issue, with slots where a reader's own data goes.

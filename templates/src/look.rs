@@ -13,6 +13,9 @@ pub const SIDE: u32 = 24;
 /// Width of what stands in it.
 pub const INNER: u32 = COLUMN - 2 * SIDE;
 
+/// Style of tables as wide as the column: long words break instead of widening them.
+pub const TABLE: &str = "width:100%;table-layout:fixed";
+
 /// Everything a building block needs to know about looks.
 pub struct Look<'a> {
     /// The brand's colours and forms.
@@ -74,7 +77,7 @@ impl<'a> Look<'a> {
             h3: head("0 0 6px 0", 19, "1.35"),
             link: format!("color:{};text-decoration:underline", light.link),
             foot: font("0 0 12px 0", body, 16, "1.5", light.text),
-            imprint: font("0 0 10px 0", body, 14, "1.6", light.muted),
+            imprint: font("0 0 12px 0", body, 16, "1.5", light.muted),
         }
     }
 

@@ -71,6 +71,7 @@ pub fn style(dark: &Palette) -> Markup {
     };
     let line = dark.line;
     let link = dark.link;
+    // A blank parts closing braces: two in a row look like a forgotten template mark.
     let css = format!(
         ":root{{color-scheme:light dark;supported-color-schemes:light dark}}\
          body{{margin:0;padding:0}}\
@@ -79,9 +80,9 @@ pub fn style(dark: &Palette) -> Markup {
          .f{{width:100%!important;max-width:100%!important}}\
          .g{{width:100%!important}}\
          .big{{font-size:34px!important}}\
-         .gap{{padding-top:14px!important}}}}\
+         .gap{{padding-top:14px!important}} }}\
          @media (prefers-color-scheme:dark){{{}{}.r{{border-color:{line}!important}}.q{{border-color:{link}!important}}\
-         .lt{{display:none!important}}.dk{{display:block!important;max-height:none!important}}}}\
+         .lt{{display:none!important}}.dk{{display:block!important}} }}\
          {}{}[data-ogsc] .r{{border-color:{line}!important}}[data-ogsc] .q{{border-color:{link}!important}}",
         rules("", "background-color", &grounds),
         rules("", "color", &words),

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::language::direction;
-use crate::look::{COLUMN, Look};
+use crate::look::{COLUMN, Look, TABLE};
 use crate::raw;
 
 /// What a document consists of.
@@ -43,11 +43,11 @@ pub fn document(sheet: &Sheet<'_>, look: &Look<'_>) -> Markup {
                 div lang=(tag) dir=(dir) style="display:none;max-height:0;overflow:hidden;mso-hide:all" { (sheet.preheader) }
                 div class="p" role="article" aria-roledescription=(look.words.newsletter) aria-label=(sheet.label)
                     lang=(tag) dir=(dir)
-                    style={ "background-color:" (page) ";overflow-wrap:break-word;-webkit-hyphens:auto;hyphens:auto" } {
+                    style={ "background-color:" (page) ";overflow-wrap:break-word;word-break:break-word;-webkit-hyphens:auto;hyphens:auto" } {
                     (raw::open_column())
                     div style={ "max-width:" (COLUMN) "px;margin:0 auto" } {
                         table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%"
-                            style="width:100%;table-layout:fixed" {
+                            style=(TABLE) {
                             (sheet.rows)
                         }
                     }

@@ -40,7 +40,7 @@ pub fn html(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
         },
         (Form::Lead | Form::Above, Some(image)) => html! {
             (picture::html(image, INNER, look))
-            div style="padding:16px 0 0 0" { (body(article, place, look)) }
+            div style="padding:20px 0 0 0" { (body(article, place, look)) }
         },
         (Form::Short, _) | (_, None) => body(article, place, look),
     };
@@ -112,10 +112,10 @@ fn read_on(article: &Article, look: &Look<'_>) -> Option<Link> {
 
 /// The same as text.
 pub fn text(article: &Article, level: Level, look: &Look<'_>, flow: &mut Flow) {
-    if let Some(kicker) = &article.kicker {
-        flow.paragraph(&format!("[{kicker}]"));
+    match &article.kicker {
+        Some(kicker) => flow.heading(level, &format!("{kicker}: {}", article.title)),
+        None => flow.heading(level, &article.title),
     }
-    flow.heading(level, &article.title);
     if let Some(subtitle) = &article.subtitle {
         flow.paragraph(subtitle);
     }

@@ -1,11 +1,11 @@
-//! The list of contents of a long issue, with links to places in the mail.
+//! The list of contents of a long issue, with links to places in its web version.
 
 use maud::{Markup, html};
 
 use crate::block;
 use crate::flow::{Flow, Level};
-use crate::issue::{Block, CONTENTS_ABOVE, Issue};
-use crate::look::Look;
+use crate::issue::{self, Block, CONTENTS_ABOVE, Issue};
+use crate::look::{Look, TABLE};
 
 /// More articles than this are listed by section, where there are sections.
 const LISTED: usize = 12;
@@ -14,18 +14,8 @@ const LISTED: usize = 12;
 pub struct Entry<'a> {
     /// The words.
     pub title: &'a str,
-    /// The place in the mail.
+    /// The place on the page.
     pub anchor: String,
-}
-
-/// The place of an article, counted from 0.
-pub fn article_anchor(index: usize) -> String {
-    format!("a{}", index + 1)
-}
-
-/// The place of a section, counted from 0.
-pub fn section_anchor(index: usize) -> String {
-    format!("s{}", index + 1)
 }
 
 /// What the list says; empty for a short issue.
@@ -33,7 +23,10 @@ pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
     let mut articles = Vec::new();
     for block in issue.sections.iter().flat_map(|section| &section.blocks) {
         if let Block::Article(article) = block {
-            articles.push(Entry { title: &article.title, anchor: article_anchor(articles.len()) });
+            articles.push(Entry {
+                title: &article.title,
+                anchor: issue::article_anchor(articles.len()),
+            });
         }
     }
     if articles.len() <= CONTENTS_ABOVE {
@@ -44,7 +37,7 @@ pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
         .iter()
         .enumerate()
         .filter_map(|(index, section)| {
-            Some(Entry { title: section.title.as_deref()?, anchor: section_anchor(index) })
+            Some(Entry { title: section.title.as_deref()?, anchor: issue::section_anchor(index) })
         })
         .collect();
     if articles.len() > LISTED && sections.len() > 1 {
@@ -55,7 +48,7 @@ pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
 }
 
 /// A box with the list.
-pub fn html(issue: &Issue, look: &Look<'_>) -> Markup {
+pub fn html(issue: &Issue, whole: &str, look: &Look<'_>) -> Markup {
     let entries = entries(issue);
     if entries.is_empty() {
         return html! {};
@@ -66,7 +59,7 @@ pub fn html(issue: &Issue, look: &Look<'_>) -> Markup {
         look,
         "26px 24px 0 24px",
         &html! {
-            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" {
+            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
                 tr {
                     td class="n" bgcolor=(light.tint)
                         style={ "background-color:" (light.tint) ";padding:18px 20px 12px 20px" (look.round()) } {
@@ -74,7 +67,7 @@ pub fn html(issue: &Issue, look: &Look<'_>) -> Markup {
                         ul class="l" style={ "margin:0;padding:0 0 0 20px;color:" (light.link) } {
                             @for entry in &entries {
                                 li class="l" style={ "margin:0 0 8px 0;font-family:" (font) ";font-size:16px;line-height:1.5;color:" (light.link) } {
-                                    a class="l" href={ "#" (entry.anchor) } style=(look.link) { (entry.title) }
+                                    a class="l" href={ (whole) "#" (entry.anchor) } style=(look.link) { (entry.title) }
                                 }
                             }
                         }
@@ -85,11 +78,13 @@ pub fn html(issue: &Issue, look: &Look<'_>) -> Markup {
     )
 }
 
-/// The titles alone: there is nowhere to jump to.
-pub fn text(issue: &Issue, look: &Look<'_>, flow: &mut Flow) {
+/// The same as text.
+pub fn text(issue: &Issue, whole: &str, look: &Look<'_>, flow: &mut Flow) {
     let entries = entries(issue);
     if !entries.is_empty() {
         flow.heading(Level::Two, look.words.contents);
-        flow.items(entries.iter().map(|entry| entry.title));
+        for entry in entries {
+            flow.link(entry.title, &format!("{whole}#{}", entry.anchor));
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::block::{self, words};
 use crate::date;
 use crate::flow::{Flow, Level};
 use crate::issue::{Event, Link};
-use crate::look::Look;
+use crate::look::{Look, TABLE};
 
 /// Width of the calendar leaf.
 const LEAF: u32 = 68;
@@ -23,7 +23,7 @@ pub fn html(event: &Event, level: Level, look: &Look<'_>) -> Markup {
         )
     };
     let inside = html! {
-        table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" {
+        table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
             tr {
                 td width=(LEAF) valign="top" style={ "width:" (LEAF) "px;padding:3px 0 0 0" } {
                     table aria-hidden="true" role="presentation" border="0" cellpadding="0" cellspacing="0" width="56" {

@@ -28,6 +28,9 @@ impl Foot<'_> {
         add(look.words.privacy, &self.publication.privacy_url);
         let accessibility = self.publication.accessibility_url.as_deref();
         add(look.words.accessibility, accessibility.unwrap_or_default());
+        let home = self.publication.home_url.as_deref();
+        let site = format!("{}: {}", look.words.website, self.publication.imprint.name);
+        add(&site, home.unwrap_or_default());
         links
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::block;
 use crate::brand::Headings;
-use crate::look::Look;
+use crate::look::{Look, TABLE};
 
 /// A row with the heading.
 pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
@@ -61,7 +61,7 @@ fn row_of(look: &Look<'_>, cell: &Markup) -> Markup {
         look,
         "44px 24px 0 24px",
         &html! {
-            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" { tr { (cell) } }
+            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) { tr { (cell) } }
         },
     )
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::block;
 use crate::brand::{Logo, Masthead};
-use crate::look::Look;
+use crate::look::{Look, TABLE};
 use crate::publication::Publication;
 
 /// What stands in the head.
@@ -47,11 +47,17 @@ fn letterhead(head: &Head<'_>, look: &Look<'_>) -> Markup {
         tr {
             td class="b" bgcolor=(light.band) style={ "background-color:" (light.band) ";padding:26px 24px 22px 24px" } {
                 @if let Some(logo) = &look.plan.logo {
-                    (self::logo(logo, look, false))
+                    (self::logo(logo, head.publication.home_url.as_deref(), look, false))
                 }
-                p class="i" style=(line(look, &look.plan.fonts.heading, 22, look.plan.fonts.weight, "0")) { (head.publication.name) }
-                @if let Some(claim) = &head.publication.claim {
-                    p class="m" style=(muted(look, 16, "2px 0 0 0")) { (claim) }
+                table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
+                    tr {
+                        td class="q" style={ "border-left:5px solid " (light.link) ";padding:2px 0 2px 14px" } {
+                            p class="i" style=(line(look, &look.plan.fonts.heading, 26, look.plan.fonts.weight, "0")) { (head.publication.name) }
+                            @if let Some(claim) = &head.publication.claim {
+                                p class="m" style=(muted(look, 16, "3px 0 0 0")) { (claim) }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -75,7 +81,7 @@ fn band(head: &Head<'_>, look: &Look<'_>) -> Markup {
             td class="b" bgcolor=(light.band)
                 style={ "background-color:" (light.band) ";padding:34px 24px 30px 24px;border-radius:" (radius) "px " (radius) "px 0 0" } {
                 @if let Some(logo) = &look.plan.logo {
-                    (self::logo(logo, look, false))
+                    (self::logo(logo, head.publication.home_url.as_deref(), look, false))
                 }
                 @if let Some(dateline) = head.dateline() {
                     p class="i" style=(words(15, 400, "0 0 6px 0")) { (dateline) }
@@ -97,7 +103,7 @@ fn centred(head: &Head<'_>, look: &Look<'_>) -> Markup {
             td class="b" align="center" bgcolor=(light.band)
                 style={ "background-color:" (light.band) ";padding:40px 24px 0 24px;text-align:center;border-radius:" (radius) "px " (radius) "px 0 0" } {
                 @if let Some(logo) = &look.plan.logo {
-                    (self::logo(logo, look, true))
+                    (self::logo(logo, head.publication.home_url.as_deref(), look, true))
                 }
                 p class="i big" style=(line(look, &look.plan.fonts.heading, 38, 400, "0")) { (head.publication.name) }
                 @if let Some(claim) = &head.publication.claim {
@@ -120,9 +126,9 @@ fn title(head: &Head<'_>, look: &Look<'_>) -> Markup {
         tr {
             td class="b" bgcolor=(light.band) style={ "background-color:" (light.band) ";padding:28px 24px 0 24px" } {
                 @if let Some(logo) = &look.plan.logo {
-                    (self::logo(logo, look, false))
+                    (self::logo(logo, head.publication.home_url.as_deref(), look, false))
                 }
-                table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" {
+                table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
                     tr {
                         td class="r" style={ "border-top:6px solid " (colour) ";padding:14px 0 14px 0" } {
                             p class="i big" style={ (line(look, &look.plan.fonts.heading, 46, 700, "0")) ";letter-spacing:-1px" } { (head.publication.name) }
@@ -158,26 +164,28 @@ fn muted(look: &Look<'_>, size: u8, margin: &str) -> String {
     )
 }
 
-fn logo(logo: &Logo, look: &Look<'_>, centred: bool) -> Markup {
+fn logo(logo: &Logo, home: Option<&str>, look: &Look<'_>, centred: bool) -> Markup {
     let margin = if centred { "0 auto" } else { "0" };
     let (width, height) = (logo.width, logo.height);
-    let style = |display: &str| {
-        format!(
+    let picture = |class: &str, url: &str, alt: &str, display: &str| {
+        let style = format!(
             "display:{display};border:0;margin:{margin};width:{width}px;height:auto;font-family:{};font-size:18px;color:{}",
             look.plan.fonts.heading, look.plan.light.band_text
-        )
+        );
+        html! { img class=(class) src=(url) alt=(alt) width=(width) height=(height) style=(style); }
     };
     let align = if centred { "center" } else { "left" };
     html! {
-        table role="presentation" align=(align) border="0" cellpadding="0" cellspacing="0" width="100%" {
+        table role="presentation" align=(align) border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
             tr {
                 td align=(align) style="padding:0 0 18px 0" {
-                    @if let Some(dark) = &logo.dark_url {
-                        img class="i lt" src=(logo.url) alt=(logo.alt) width=(width) height=(height) style=(style("block"));
-                        img class="dk" src=(dark) alt="" width=(width) height=(height)
-                            style={ (style("none")) ";mso-hide:all" };
-                    } @else {
-                        img class="i" src=(logo.url) alt=(logo.alt) width=(width) height=(height) style=(style("block"));
+                    @match (&logo.dark_url, home) {
+                        (Some(dark), _) => {
+                            (picture("i lt", &logo.url, &logo.alt, "block"))
+                            (picture("dk", dark, "", "none;mso-hide:all"))
+                        },
+                        (None, Some(home)) => a href=(home) { (picture("i", &logo.url, &logo.alt, "block")) },
+                        (None, None) => (picture("i", &logo.url, &logo.alt, "block")),
                     }
                 }
             }

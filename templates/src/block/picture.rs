@@ -86,16 +86,22 @@ fn credited(credit: &str, words: &Words) -> String {
     if said { credit.to_owned() } else { format!("{}: {credit}", words.photo) }
 }
 
-/// What the picture shows, says, and who made it, in brackets.
+/// What the picture shows, says, and who made it, in brackets, and where it is.
+///
+/// Both parts of the mail so name the same addresses: rspamd counts them and
+/// holds an odd number against a mail.
 pub fn text(image: &Image, words: &Words, flow: &mut Flow) {
     let below = below(image, words);
     match (image.alt.as_str(), below) {
-        ("", None) => {}
+        ("", None) => return,
         ("", Some(below)) => flow.paragraph(&format!("[{below}]")),
         (alt, below) => {
             let stop = if alt.ends_with(['.', '!', '?']) { "" } else { "." };
             let below = below.map(|below| format!("{stop} {below}")).unwrap_or_default();
             flow.paragraph(&format!("[{}: {alt}{below}]", words.picture));
         }
+    }
+    if !image.url.starts_with("cid:") {
+        flow.alone(&image.url);
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::block;
 use crate::flow::Flow;
 use crate::issue::Quote;
-use crate::look::Look;
+use crate::look::{Look, TABLE};
 
 /// A row with the quote beside a bar.
 pub fn html(quote: &Quote, look: &Look<'_>) -> Markup {
@@ -17,7 +17,7 @@ pub fn html(quote: &Quote, look: &Look<'_>) -> Markup {
         quote.language.as_deref(),
         "32px 24px 0 24px",
         &html! {
-            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" {
+            table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
                 tr {
                     td class="q" style={ "border-left:4px solid " (light.link) ";padding:4px 0 4px 20px" } {
                         blockquote style="margin:0" {
@@ -38,8 +38,9 @@ pub fn html(quote: &Quote, look: &Look<'_>) -> Markup {
 /// The same as text.
 pub fn text(quote: &Quote, look: &Look<'_>, flow: &mut Flow) {
     let (open, close) = look.words.quotes;
-    flow.paragraph(&format!("{open}{}{close}", quote.text));
-    if let Some(source) = &quote.source {
-        flow.paragraph(&format!("({source})"));
+    let words = format!("{open}{}{close}", quote.text);
+    match &quote.source {
+        Some(source) => flow.lines([words.as_str(), &format!("– {source}")]),
+        None => flow.paragraph(&words),
     }
 }

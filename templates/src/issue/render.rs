@@ -12,7 +12,7 @@ use crate::brand::Headings;
 use crate::date;
 use crate::flow::{Flow, Level};
 use crate::issue::shorten::Fitted;
-use crate::issue::{Block, Issue, Link, Paragraph, Section, Span};
+use crate::issue::{self, Block, Issue, Link, Paragraph, Section, Span};
 use crate::language::Language;
 use crate::look::Look;
 use crate::mail::Mail;
@@ -29,7 +29,7 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
     let rows = html! {
         (masthead::html(&head, &look))
         (editorial::html(issue, &look, slots))
-        (contents::html(issue, &look))
+        (contents::html(issue, &whole, &look))
         (sections_html(issue, &look))
         @if fitted.shortened {
             (block::line(&look))
@@ -46,7 +46,7 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
     let mut flow = Flow::new();
     let said = Some(issue.preheader.as_str()).filter(|words| !words.is_empty());
     flow.paragraph(said.unwrap_or(&preheader));
-    text(fitted, &look, slots, &head, &mut flow);
+    text(fitted, &look, slots, &head, &whole, &mut flow);
     if fitted.shortened {
         words::text(&note(&look, &whole), &mut flow);
     }
@@ -117,7 +117,7 @@ fn sections_html(issue: &Issue, look: &Look<'_>) -> Markup {
     let mut articles = 0;
     for (index, section) in issue.sections.iter().enumerate() {
         if let Some(title) = &section.title {
-            rows.push(heading::html(title, &contents::section_anchor(index), look));
+            rows.push(heading::html(title, &issue::section_anchor(index), look));
         }
         let opens = index == 0 && section.title.is_none();
         let mut above = None;
@@ -125,7 +125,7 @@ fn sections_html(issue: &Issue, look: &Look<'_>) -> Markup {
             if parted(above, block, opens, look) {
                 rows.push(block::line(look));
             }
-            let anchor = contents::article_anchor(articles);
+            let anchor = issue::article_anchor(articles);
             rows.push(block_html(block, &anchor, level(section), look));
             articles += usize::from(matches!(block, Block::Article(_)));
             above = Some(block);
@@ -161,14 +161,21 @@ fn level(section: &Section) -> Level {
     if section.title.is_some() { Level::Three } else { Level::Two }
 }
 
-fn text(fitted: &Fitted, look: &Look<'_>, slots: &Slots, head: &Head<'_>, flow: &mut Flow) {
+fn text(
+    fitted: &Fitted,
+    look: &Look<'_>,
+    slots: &Slots,
+    head: &Head<'_>,
+    whole: &str,
+    flow: &mut Flow,
+) {
     let issue = &fitted.issue;
     let mut lines = vec![issue.publication.name.clone()];
     lines.extend(issue.publication.claim.clone());
     lines.extend(head.dateline());
     flow.lines(lines.iter().map(String::as_str));
     editorial::text(issue, slots, flow);
-    contents::text(issue, look, flow);
+    contents::text(issue, whole, look, flow);
     for section in &issue.sections {
         if let Some(title) = &section.title {
             flow.heading(Level::Two, title);

@@ -10,6 +10,10 @@ use crate::publication::{Imprint, Publication};
 /// The most characters of a teaser that stand in for a missing title.
 const TITLE_CHARS: usize = 60;
 
+/// A picture with fewer pixels at a side is no picture: missing sizes, lines,
+/// and the counting pixels that some articles bring along.
+const PICTURE_PIXELS: u32 = 16;
+
 pub(super) fn issue(issue: &Issue) -> Issue {
     let subject = clean::line(&issue.subject);
     Issue {
@@ -135,7 +139,7 @@ fn article(article: &Article) -> Option<Article> {
 }
 
 fn image(image: &Image) -> Option<Image> {
-    if image.width == 0 || image.height == 0 {
+    if image.width < PICTURE_PIXELS || image.height < PICTURE_PIXELS {
         return None;
     }
     Some(Image {

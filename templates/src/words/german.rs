@@ -20,6 +20,7 @@ pub(super) const WORDS: Words = Words {
     web_version: "Im Browser ansehen",
     privacy: "Datenschutz",
     accessibility: "Erklärung zur Barrierefreiheit",
+    website: "Website",
     imprint: "Impressum",
     represented_by: "Vertreten durch",
     responsible: "Verantwortlich für den Inhalt",
