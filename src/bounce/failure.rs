@@ -14,8 +14,6 @@ use super::text;
 
 /// The longest reply kept, in bytes.
 const MAX_REPLY: usize = 500;
-/// Where a notice that looks like an answer must have named its recipient, in lines.
-const FIRST_LINES: usize = 3;
 /// The most recipients taken from the words of a notice.
 const MAX_NAMED: usize = 100;
 
@@ -25,6 +23,8 @@ pub struct Sides<'a> {
     pub own: Vec<String>,
     /// The returned mail.
     pub returned: &'a Returned,
+    /// A mailer daemon wrote it, or nobody.
+    pub daemon: bool,
     /// A mail system wrote it.
     pub systemic: bool,
     /// The subject speaks of failure.
@@ -81,14 +81,15 @@ pub fn judge(
         let told = notice.says_why() || reason::reply(notice.text()).is_some();
         let enough = match (sides.systemic, sides.subject_failed) {
             (true, true) => said || told,
+            (true, false) if sides.daemon => said || told,
             (true, false) | (false, true) => said && told,
             (false, false) => false,
         };
         if enough {
             let mut names = candidates(notice, sides);
-            if sides.answer {
+            if sides.answer && !notice.begins_with_failure() {
                 // A person's answer may quote a bounce; a notice begins with it.
-                names.retain(|named| named.line < FIRST_LINES);
+                names.clear();
             }
             recipients = of_named(notice, &names, delayed);
         }
@@ -240,7 +241,7 @@ fn candidates(notice: &Notice, sides: &Sides<'_>) -> Vec<Named> {
     for named in notice.named() {
         let wanted = is(&sides.returned.to, &named.address);
         let ours = is(&sides.own, &named.address) || is(&sides.returned.from, &named.address);
-        if (ours && !wanted) || (address::is_function(&named.address) && !wanted) {
+        if !wanted && (ours || address::is_function(&named.address)) {
             continue;
         }
         match names.iter_mut().find(|n| address::same(&n.address, &named.address)) {
@@ -300,7 +301,8 @@ fn weigh(
 /// Corrects a hard reason by the moment at which the server said it: what is said
 /// before a recipient was named cannot be about the recipient; a bare "550 user
 /// unknown" after the content comes from a filter that hides; and "user unknown"
-/// with the code of a mailbox that is there counts only as an answer to its name.
+/// with the code of a mailbox that is there, or of a policy, counts only as an
+/// answer to its name.
 fn staged(
     reason: Reason,
     status: Option<Status>,
@@ -315,8 +317,8 @@ fn staged(
     if notice.says_in(Meaning::AtRecipient, from, to) {
         return reason;
     }
-    if status.and_then(Status::reason) == Some(Reason::Suspended) {
-        return Reason::Suspended;
+    if reason == Reason::UserUnknown && status.is_some_and(Status::is_about_mailbox_or_policy) {
+        return status.and_then(Status::reason).unwrap_or(Reason::Rejected);
     }
     if notice.says_in(Meaning::BeforeRecipient, from, to) {
         return Reason::Rejected;

@@ -4,6 +4,7 @@
 //! It reads only what stands before the returned mail.
 
 use super::address::{self, Found};
+use super::mime;
 use super::phrase::{self, Hit, Meaning};
 use super::place::{self, Place};
 use super::reason::Reason;
@@ -12,6 +13,8 @@ use super::reason::Reason;
 const MAX_LINES: usize = 3000;
 /// The most addresses of a notice that are looked at.
 const MAX_ADDRESSES: usize = 1000;
+/// How far into such a line its words begin at most, in bytes, if it is a sentence.
+const MAX_LEAD: usize = 12;
 /// The longest line that can announce the returned mail, in bytes.
 const MAX_MARKER: usize = 100;
 
@@ -41,19 +44,20 @@ pub struct Notice {
     addresses: Vec<Found>,
     hits: Vec<Hit>,
     cut: usize,
+    quoted: bool,
 }
 
 impl Notice {
     /// Takes a decoded text apart.
     pub fn read(text: &str) -> Self {
-        let (flat, lines) = flatten(text);
+        let (flat, lines, quoted) = flatten(text);
         let folded = phrase::fold(&flat);
         let mut addresses = address::find_all(&flat);
         addresses.truncate(MAX_ADDRESSES);
         let masked = mask(&folded, &addresses);
         let mut hits = Vec::new();
         phrase::table().search(&masked, |hit| hits.push(hit));
-        let mut notice = Self { flat, folded, lines, addresses, hits, cut: 0 };
+        let mut notice = Self { flat, folded, lines, addresses, hits, cut: 0, quoted };
         notice.cut = notice.find_cut();
         notice
     }
@@ -65,12 +69,18 @@ impl Notice {
 
     /// What follows: the returned mail, when it was quoted in the same text.
     pub fn has_quoted(&self) -> bool {
-        self.cut < self.flat.len()
+        self.quoted || self.cut < self.flat.len()
     }
 
     /// Whether words of a kind stand in it.
     pub fn says(&self, meaning: Meaning) -> bool {
         self.hits.iter().any(|hit| hit.meaning == meaning && hit.at < self.cut)
+    }
+
+    /// Whether its first line already speaks of failure.
+    pub fn begins_with_failure(&self) -> bool {
+        let end = self.lines.first().map_or(0, |line| line.end);
+        self.says_in(Meaning::Failed, 0, end) || self.reason(0, end).is_some()
     }
 
     /// Whether words of a kind stand between two places.
@@ -111,14 +121,12 @@ impl Notice {
     fn find_cut(&self) -> usize {
         let first_address = self.addresses.first().map_or(usize::MAX, |found| found.at);
         let mut hits = self.hits.iter().filter(|hit| hit.meaning == Meaning::Quoted).peekable();
-        for (number, line) in self.lines.iter().enumerate() {
+        for line in &self.lines {
             let words = &self.folded[line.at..line.end];
-            if is_trace(words) && number > 0 {
-                return line.at;
-            }
             while hits.next_if(|hit| hit.at < line.at).is_some() {}
-            let announced = hits.peek().is_some_and(|hit| hit.at < line.end);
-            if announced && line.at > first_address && is_marker(words) {
+            let announced = hits.peek().filter(|hit| hit.at < line.end);
+            let early = announced.is_some_and(|hit| hit.at - line.at <= MAX_LEAD);
+            if announced.is_some() && line.at > first_address && is_marker(words, early) {
                 return line.at;
             }
         }
@@ -171,7 +179,7 @@ impl Notice {
     /// Whether a line is a server's reply (`550 …`), as in a transcript.
     pub fn is_reply(&self, line: usize) -> bool {
         self.lines.get(line).is_some_and(|l| {
-            let words = self.folded[l.at..l.end].as_bytes();
+            let words = &self.folded.as_bytes()[l.at..l.end];
             matches!(words, [b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..])
         })
     }
@@ -180,7 +188,7 @@ impl Notice {
 /// The strongest and the weak reason in a text that stands alone, such as a
 /// diagnostic: `(words, weak words)`.
 pub fn reasons(text: &str) -> (Option<Reason>, Option<Reason>) {
-    let (flat, _) = flatten(text);
+    let (flat, _, _) = flatten(text);
     let addresses = address::find_all(&flat);
     let masked = mask(&phrase::fold(&flat), &addresses);
     let mut hits = Vec::new();
@@ -189,25 +197,26 @@ pub fn reasons(text: &str) -> (Option<Reason>, Option<Reason>) {
 }
 
 fn strongest<'a>(hits: impl Iterator<Item = &'a Hit>) -> Option<Reason> {
-    hits.filter_map(|hit| match hit.meaning {
-        Meaning::Reason(reason) => Some((hit.rank, reason)),
-        _ => None,
-    })
-    .min_by_key(|(rank, _)| *rank)
-    .map(|(_, reason)| reason)
+    first(hits, |hit| if let Meaning::Reason(reason) = hit.meaning { Some(reason) } else { None })
 }
 
 fn weakest<'a>(hits: impl Iterator<Item = &'a Hit>) -> Option<Reason> {
-    hits.filter_map(|hit| match hit.meaning {
-        Meaning::Weak(reason) => Some((hit.rank, reason)),
-        _ => None,
-    })
-    .min_by_key(|(rank, _)| *rank)
-    .map(|(_, reason)| reason)
+    first(hits, |hit| if let Meaning::Weak(reason) = hit.meaning { Some(reason) } else { None })
 }
 
-/// Joins lines with one blank, takes quote marks away, and remembers the lines.
-fn flatten(text: &str) -> (String, Vec<Line>) {
+/// Of what is asked for, that of the first section in the table.
+fn first<'a>(
+    hits: impl Iterator<Item = &'a Hit>,
+    asked: impl Fn(&Hit) -> Option<Reason>,
+) -> Option<Reason> {
+    let ranked = hits.filter_map(|hit| Some((hit.rank, asked(hit)?)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, reason)| reason)
+}
+
+/// Joins lines with one blank, takes quote marks away, and remembers the lines; up
+/// to the first header of a quoted mail, of which it tells.
+fn flatten(text: &str) -> (String, Vec<Line>, bool) {
+    let mut quoted = false;
     let mut flat = String::with_capacity(text.len());
     let mut lines = Vec::new();
     let mut paragraph = true;
@@ -219,30 +228,42 @@ fn flatten(text: &str) -> (String, Vec<Line>) {
             paragraph = true;
             continue;
         }
-        if lines.len() >= MAX_LINES {
+        if lines.len() >= MAX_LINES || (!lines.is_empty() && is_trace(line)) {
+            quoted = true;
             break;
         }
         if !flat.is_empty() {
             flat.push(' ');
         }
         let at = flat.len();
-        let mut blank = false;
-        for c in line.chars() {
-            if c.is_whitespace() || c.is_control() {
-                blank = true;
-                continue;
-            }
-            if std::mem::take(&mut blank) {
-                flat.push(' ');
-            }
-            flat.push(match c {
-                '\u{2019}' | '\u{2018}' | '`' | '\u{b4}' => '\'',
-                c => c,
-            });
-        }
+        push_words(&mut flat, line);
         lines.push(Line { at, end: flat.len(), paragraph: std::mem::take(&mut paragraph) });
     }
-    (flat, lines)
+    (flat, lines, quoted)
+}
+
+/// Adds a line with one blank between its words and plain quotation marks.
+fn push_words(flat: &mut String, line: &str) {
+    let plain =
+        |pair: &[u8]| matches!(pair, [b'!'..=b'~', b'!'..=b'~' | b' '] | [b' ', b'!'..=b'~']);
+    if line.as_bytes().windows(2).all(plain) && !line.contains('`') {
+        flat.push_str(line);
+        return;
+    }
+    let mut blank = false;
+    for c in line.chars() {
+        if c.is_whitespace() || c.is_control() {
+            blank = true;
+            continue;
+        }
+        if std::mem::take(&mut blank) {
+            flat.push(' ');
+        }
+        flat.push(match c {
+            '\u{2019}' | '\u{2018}' | '`' | '\u{b4}' => '\'',
+            c => c,
+        });
+    }
 }
 
 /// Hides addresses and web addresses, whose words mean nothing.
@@ -276,7 +297,7 @@ fn mask(folded: &str, addresses: &[Found]) -> String {
 }
 
 /// Whether a line is a header that only a mail has.
-fn is_trace(words: &str) -> bool {
+fn is_trace(line: &str) -> bool {
     const TRACE: [&str; 12] = [
         "received: ",
         "received:from",
@@ -291,14 +312,18 @@ fn is_trace(words: &str) -> bool {
         "arc-seal:",
         "x-originating-ip:",
     ];
-    words.len() > 10 && TRACE.iter().any(|t| words.starts_with(t))
+    let line = line.as_bytes();
+    line.len() > 10 && TRACE.iter().any(|trace| mime::starts(line, trace.as_bytes()))
 }
 
 /// Whether a line with announcing words is an announcement and no sentence.
-fn is_marker(words: &str) -> bool {
+fn is_marker(words: &str, early: bool) -> bool {
     let edge = |c: char| matches!(c, '-' | '=' | '*' | '_' | '|' | '#' | '+' | '~');
     words.len() <= MAX_MARKER
         && !words.contains("was received")
         && !words.contains("message-id")
-        && (words.starts_with(edge) || words.ends_with(edge) || words.ends_with([':', '.', '。']))
+        && (words.starts_with(edge)
+            || words.ends_with(edge)
+            || words.ends_with(':')
+            || early && words.ends_with(['.', '。']))
 }

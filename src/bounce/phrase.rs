@@ -12,8 +12,12 @@ use super::reason::Reason;
 
 /// The most bytes a `*` in a phrase stands for.
 pub const GAP: usize = 100;
-/// Buckets of the index, a power of two.
+/// Buckets of an index, a power of two.
 const BUCKETS: usize = 4096;
+/// The bytes by which phrases of at least six are found.
+const LONG_KEY: u64 = 0x0000_ffff_ffff_ffff;
+/// The bytes by which shorter ones are found.
+const SHORT_KEY: u64 = 0x0000_0000_00ff_ffff;
 
 /// What a phrase says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,15 +77,27 @@ struct Phrase {
     len: u16,
     meaning: Meaning,
     rank: u16,
+    /// Its first eight bytes before any `*`, and which of them count: one
+    /// comparison tells most other words away.
+    lead: u64,
+    lead_mask: u64,
+    starred: bool,
 }
 
 /// An indexed set of phrases.
 pub struct Table {
     text: Cow<'static, str>,
     phrases: Vec<Phrase>,
+    long: Index,
+    short: Index,
+}
+
+/// Phrases by a hash of their first bytes.
+struct Index {
     /// Where each bucket starts in `order`; one more at the end.
     starts: Vec<u32>,
     order: Vec<u32>,
+    mask: u64,
 }
 
 /// A line of a table that cannot be read.
@@ -135,33 +151,20 @@ impl Table {
                     what: "a phrase needs three letters before its first *".to_owned(),
                 });
             }
+            let (lead, lead_mask) = lead(first.as_bytes());
             phrases.push(Phrase {
                 at: (line.as_ptr() as usize - text.as_ptr() as usize) as u32,
                 len: line.len() as u16,
                 meaning,
                 rank,
+                lead,
+                lead_mask,
+                starred: first.len() < line.len(),
             });
         }
-        Ok(Self::index(text, phrases))
-    }
-
-    fn index(text: Cow<'static, str>, phrases: Vec<Phrase>) -> Self {
-        let words = text.as_bytes();
-        let mut starts = vec![0u32; BUCKETS + 1];
-        for phrase in &phrases {
-            starts[bucket(&words[phrase.at as usize..]) + 1] += 1;
-        }
-        for at in 0..BUCKETS {
-            starts[at + 1] += starts[at];
-        }
-        let mut next = starts.clone();
-        let mut order = vec![0u32; phrases.len()];
-        for (id, phrase) in (0u32..).zip(&phrases) {
-            let slot = &mut next[bucket(&words[phrase.at as usize..])];
-            order[*slot as usize] = id;
-            *slot += 1;
-        }
-        Self { text, phrases, starts, order }
+        let long = Index::of(&phrases, LONG_KEY, |mask| mask & LONG_KEY == LONG_KEY);
+        let short = Index::of(&phrases, SHORT_KEY, |mask| mask & LONG_KEY != LONG_KEY);
+        Ok(Self { text, phrases, long, short })
     }
 
     /// How many phrases there are.
@@ -177,26 +180,45 @@ impl Table {
     /// Calls `found` for every phrase in a text that was made with [`fold`].
     pub fn search(&self, folded: &str, mut found: impl FnMut(Hit)) {
         let bytes = folded.as_bytes();
-        let table = self.text.as_bytes();
         let mut before = b' ';
-        for at in 0..bytes.len().saturating_sub(2) {
-            let byte = bytes[at];
+        for (at, &byte) in bytes.iter().enumerate() {
             let start = begins_word(before, byte);
             before = byte;
             if !start {
                 continue;
             }
-            let hash = bucket(&bytes[at..]);
-            let (from, to) = (self.starts[hash] as usize, self.starts[hash + 1] as usize);
-            for &id in &self.order[from..to] {
-                let phrase = &self.phrases[id as usize];
-                let from = phrase.at as usize;
-                let words = &table[from..from + usize::from(phrase.len)];
-                if let Some(len) = matches_at(words, &bytes[at..]) {
-                    found(Hit { at, end: at + len, meaning: phrase.meaning, rank: phrase.rank });
+            let (here, _) = lead(&bytes[at..]);
+            for id in self.long.at(here).iter().chain(self.short.at(here)) {
+                let phrase = &self.phrases[*id as usize];
+                if here & phrase.lead_mask != phrase.lead {
+                    continue;
+                }
+                if let Some(len) = self.matches(phrase, &bytes[at..]) {
+                    let Phrase { meaning, rank, .. } = *phrase;
+                    found(Hit { at, end: at + len, meaning, rank });
                 }
             }
         }
+    }
+
+    /// How long the match of a phrase at the start of a text is.
+    fn matches(&self, phrase: &Phrase, text: &[u8]) -> Option<usize> {
+        let from = phrase.at as usize;
+        let words = &self.text.as_bytes()[from..from + usize::from(phrase.len)];
+        if !phrase.starred {
+            return text.starts_with(words).then_some(words.len());
+        }
+        let mut pieces = words.split(|byte| *byte == b'*');
+        let first = pieces.next()?;
+        if !text.starts_with(first) {
+            return None;
+        }
+        let mut used = first.len();
+        for piece in pieces {
+            let window = &text[used..text.len().min(used + GAP + piece.len())];
+            used += memchr::memmem::find(window, piece)? + piece.len();
+        }
+        Some(used)
     }
 
     /// All phrases in a text of any case.
@@ -217,42 +239,65 @@ const fn begins_word(before: u8, byte: u8) -> bool {
     byte > b' ' && byte & 0xc0 != 0x80 && !letter_before
 }
 
-fn bucket(bytes: &[u8]) -> usize {
-    let key = u32::from(bytes[0]) | u32::from(bytes[1]) << 8 | u32::from(bytes[2]) << 16;
-    (key.wrapping_mul(0x9e37_79b1) >> 20) as usize & (BUCKETS - 1)
+/// Up to eight bytes as one number, and which of them are there.
+fn lead(bytes: &[u8]) -> (u64, u64) {
+    if let Some(eight) = bytes.first_chunk::<8>() {
+        return (u64::from_le_bytes(*eight), u64::MAX);
+    }
+    let mut eight = [0; 8];
+    eight[..bytes.len()].copy_from_slice(bytes);
+    (u64::from_le_bytes(eight), (1 << (8 * bytes.len())) - 1)
 }
 
-/// How long the match of a phrase at the start of a text is.
-fn matches_at(phrase: &[u8], text: &[u8]) -> Option<usize> {
-    let Some(star) = memchr::memchr(b'*', phrase) else {
-        return text.starts_with(phrase).then_some(phrase.len());
-    };
-    if !text.starts_with(&phrase[..star]) {
-        return None;
+impl Index {
+    /// Indexes the phrases whose lead is as asked for, by the bytes in `mask`.
+    fn of(phrases: &[Phrase], mask: u64, wanted: impl Fn(u64) -> bool) -> Self {
+        let chosen = || (0u32..).zip(phrases).filter(|(_, p)| wanted(p.lead_mask));
+        let mut starts = vec![0u32; BUCKETS + 1];
+        for (_, phrase) in chosen() {
+            starts[bucket(phrase.lead & mask) + 1] += 1;
+        }
+        for at in 0..BUCKETS {
+            starts[at + 1] += starts[at];
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0u32; starts[BUCKETS] as usize];
+        for (id, phrase) in chosen() {
+            let slot = &mut next[bucket(phrase.lead & mask)];
+            order[*slot as usize] = id;
+            *slot += 1;
+        }
+        Self { starts, order, mask }
     }
-    let mut used = star;
-    for piece in phrase[star + 1..].split(|b| *b == b'*') {
-        let window = &text[used..text.len().min(used + GAP + piece.len())];
-        used += memchr::memmem::find(window, piece)? + piece.len();
+
+    /// The phrases that may begin with these bytes.
+    fn at(&self, lead: u64) -> &[u32] {
+        let bucket = bucket(lead & self.mask);
+        &self.order[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
     }
-    Some(used)
+}
+
+fn bucket(key: u64) -> usize {
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize & (BUCKETS - 1)
 }
 
 /// Lower case, letter by letter, keeping every byte in its place, so that a place
 /// in the folded text is the same place in the text itself.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+    let mut folded = text.to_ascii_lowercase();
+    if folded.is_ascii() {
+        return folded;
     }
-    text.chars()
-        .map(|c| {
-            let mut lower = c.to_lowercase();
-            match (lower.next(), lower.next()) {
-                (Some(l), None) if l.len_utf8() == c.len_utf8() => l,
-                _ => c,
-            }
-        })
-        .collect()
+    for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii()) {
+        let mut lower = c.to_lowercase();
+        if let (Some(l), None) = (lower.next(), lower.next())
+            && l != c
+            && l.len_utf8() == c.len_utf8()
+        {
+            folded.replace_range(at..at + c.len_utf8(), l.encode_utf8(&mut [0; 4]));
+        }
+    }
+    folded
 }
 
 fn section(name: &str) -> Option<Meaning> {

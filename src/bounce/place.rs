@@ -75,6 +75,9 @@ pub fn of(before: &str, after: &str, echo: bool) -> Option<Place> {
     if is_foreign(label) {
         return None;
     }
+    if label.ends_with("rcpt to") {
+        return Some(Place::Labelled);
+    }
     if echo {
         return Some(Place::Sentence);
     }

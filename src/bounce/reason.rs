@@ -185,6 +185,11 @@ impl Status {
         matches!(self.subject, 1 | 5)
     }
 
+    /// Whether it speaks of a mailbox that is there, or of a policy.
+    pub const fn is_about_mailbox_or_policy(self) -> bool {
+        matches!((self.subject, self.detail), (2, 1..) | (7, _))
+    }
+
     /// What the code alone says (RFC 3463, RFC 7505, RFC 7372, the IANA registry,
     /// and Microsoft's own).
     pub const fn reason(self) -> Option<Reason> {
@@ -213,7 +218,7 @@ impl Status {
             (7, 25 | 606) => Reason::Blocked,
             (7, 27) => Reason::Rejected,
             (7, 28) => Reason::RateLimited,
-            (7, 501..=599 | 600..=699 | 700..=799) => Reason::Blocked,
+            (7, 501..=799) => Reason::Blocked,
             (7, _) => Reason::Policy,
             _ => return None,
         })

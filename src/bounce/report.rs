@@ -93,6 +93,7 @@ const MAX_EXCERPT: usize = 1500;
 
 /// Reads a mail.
 pub fn read(raw: &[u8]) -> Report {
+    let raw = raw.trim_ascii_start();
     match mime::parts(raw) {
         Ok(parts) => understand(raw, &parts, true),
         Err(limit) => {
@@ -120,6 +121,8 @@ struct Outside<'a> {
     subject_hits: Vec<Hit>,
     /// The sender's name or an empty return path are a mail system's.
     daemon: bool,
+    /// It comes from a mailer daemon, or from nobody: no person writes so.
+    unsigned: bool,
 }
 
 impl Outside<'_> {
@@ -136,11 +139,13 @@ fn outside<'a>(raw: &'a [u8]) -> Outside<'a> {
     phrase::table().search(&subject, |hit| subject_hits.push(hit));
     let from = head.get("from").map(text::field).unwrap_or_default();
     let path = head.get("return-path").map(|p| p.trim_ascii());
-    let daemon = phrase::table().all(&from).iter().any(|hit| hit.meaning == Meaning::Daemon)
-        || (head.has("from") && from.trim().is_empty())
+    let nobody = (head.has("from") && from.trim().is_empty())
         || from.contains("<>")
         || path.is_some_and(|p| p == b"<>" || p.is_empty() || mime::starts(p, b"<mailer-daemon"));
-    Outside { head, subject, subject_hits, daemon }
+    let named = phrase::table().all(&from).iter().any(|hit| hit.meaning == Meaning::Daemon);
+    let daemon = nobody || named;
+    let unsigned = nobody || phrase::fold(&from).contains("mailer-daemon");
+    Outside { head, subject, subject_hits, daemon, unsigned }
 }
 
 fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
@@ -185,6 +190,7 @@ fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
     let sides = failure::Sides {
         own: own_addresses(&outside),
         returned: &returned,
+        daemon: outside.unsigned,
         systemic: reports
             || failed_field
             || outside.daemon
@@ -293,7 +299,7 @@ fn no_failure(outside: &Outside<'_>, notice: &Notice, away: bool) -> Option<Kind
 /// The addresses that are the sender's own or the reporter's.
 fn own_addresses(outside: &Outside<'_>) -> Vec<String> {
     let mut own = Vec::new();
-    for name in ["to", "from", "delivered-to", "x-original-to", "return-path", "cc", "reply-to"] {
+    for name in ["to", "from", "return-path", "reply-to"] {
         own.append(&mut returned::addresses(&outside.head, name));
     }
     own
@@ -334,6 +340,13 @@ fn words(parts: &[Part<'_>]) -> String {
     let of = |media: Media| {
         let mut all = String::new();
         for part in before.iter().filter(|part| part.media == media) {
+            let attached = part
+                .head
+                .get("content-disposition")
+                .is_some_and(|d| mime::starts(d, b"attachment"));
+            if attached && !all.is_empty() {
+                continue;
+            }
             if !all.is_empty() {
                 all.push('\n');
             }

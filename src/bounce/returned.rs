@@ -151,5 +151,5 @@ fn reader_token(field: &str) -> Option<String> {
     let end = rest
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
         .unwrap_or(rest.len());
-    (end >= 20 && end <= 200).then(|| rest[..end].to_owned())
+    (20..=200).contains(&end).then(|| rest[..end].to_owned())
 }
