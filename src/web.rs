@@ -11,6 +11,7 @@ pub mod error;
 pub mod health;
 pub mod page;
 pub mod raw;
+pub mod report;
 pub mod words;
 
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub fn table() -> Vec<Route> {
         row("/archive/{newsletter}/{number}/{article}", Role::Public, get(archive::article)),
         row(page::STYLE_PATH, Role::Public, get(page::style)),
         row(page::ICON_PATH, Role::Public, get(page::icon)),
+        row("/report", Role::Editor, get(report::index)),
+        row("/report/{issue}", Role::Editor, get(report::show)),
         row("/healthz", Role::Machine, get(health::alive)),
         row("/readyz", Role::Machine, get(health::ready)),
     ]
