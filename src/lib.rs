@@ -62,6 +62,8 @@
 pub mod config;
 pub mod store;
 
+pub mod audit;
+
 pub mod article;
 pub mod source;
 
