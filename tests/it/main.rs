@@ -16,4 +16,5 @@ mod relay;
 mod smtp;
 mod store;
 mod subscriber;
+mod subscriber_cli;
 mod tidy;
