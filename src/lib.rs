@@ -77,6 +77,7 @@ pub mod subscriber;
 pub mod bounce;
 pub mod delivery;
 pub mod smtp;
+pub mod webhook;
 
 pub mod cli;
 pub mod daemon;

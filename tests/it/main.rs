@@ -18,3 +18,4 @@ mod store;
 mod subscriber;
 mod subscriber_cli;
 mod tidy;
+mod webhook;
