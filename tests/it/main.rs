@@ -19,3 +19,4 @@ mod subscriber;
 mod subscriber_cli;
 mod tidy;
 mod webhook;
+mod webhook_door;
