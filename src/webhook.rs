@@ -86,7 +86,7 @@ pub struct Webhook {
 /// What proves a request.
 enum Proof {
     /// A keyed hash.
-    Keyed(hmac::Key),
+    Keyed(Box<hmac::Key>),
     /// A public key in DER.
     Public(Vec<u8>),
     /// A password or token that the request carries.
@@ -231,10 +231,10 @@ fn open_proof(from: &config::webhook::Webhook) -> anyhow::Result<Proof> {
         Provider::Resend => {
             let text = secret.strip_prefix("whsec_").unwrap_or(secret);
             let key = STANDARD.decode(text).context("the secret is whsec_ and base64")?;
-            Proof::Keyed(hmac::Key::new(hmac::HMAC_SHA256, &key))
+            keyed(&key)
         }
         Provider::Mailgun | Provider::Mailtrap | Provider::Mailersend | Provider::Generic => {
-            Proof::Keyed(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+            keyed(secret.as_bytes())
         }
         Provider::Postmark
         | Provider::Brevo
@@ -244,6 +244,10 @@ fn open_proof(from: &config::webhook::Webhook) -> anyhow::Result<Proof> {
         | Provider::Kumomta => Proof::Carried(secret.as_bytes().to_vec()),
         Provider::Ses => bail!("ses has topics, no secret"),
     })
+}
+
+fn keyed(secret: &[u8]) -> Proof {
+    Proof::Keyed(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)))
 }
 
 /// A public key as providers show it: PEM, base64 alone, or a DKIM record with `p=`.

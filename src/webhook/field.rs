@@ -26,18 +26,14 @@ pub fn flag(value: &Value, path: &[&str]) -> Option<bool> {
 /// The list at a path; a single value counts as a list of one.
 pub fn list<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
     match at(value, path) {
-        Some(Value::Array(values)) => values,
         Some(Value::Null) | None => &[],
-        Some(single) => std::slice::from_ref(single),
+        Some(single) => batch(single),
     }
 }
 
 /// The body's events: a list, or one alone.
 pub fn batch(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(values) => values,
-        single => std::slice::from_ref(single),
-    }
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// The address in `Jane Doe <jane@example.org>` or in the bare form.

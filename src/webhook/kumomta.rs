@@ -49,9 +49,10 @@ fn record(value: &Value) -> Vec<Event> {
 
 /// Newer records list recipients; a complaint names its own.
 fn recipients(value: &Value, kind: Kind) -> Vec<Option<String>> {
-    let path: &[&str] = match kind {
-        Kind::Complained => &["feedback_report", "original_rcpt_to"],
-        _ => &["recipient"],
+    let path: &[&str] = if kind == Kind::Complained {
+        &["feedback_report", "original_rcpt_to"]
+    } else {
+        &["recipient"]
     };
     let found: Vec<_> = field::list(value, path)
         .iter()
