@@ -9,8 +9,6 @@ pub mod check_config;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
-pub mod export;
-pub mod import;
 pub mod init;
 pub mod issue;
 pub mod newsletter;

@@ -1,4 +1,3 @@
 //! The only loops.
 
-pub mod log;
 pub mod pulse;

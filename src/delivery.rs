@@ -8,7 +8,6 @@ pub mod backoff;
 pub mod expand;
 pub mod journal;
 pub mod ledger;
-pub mod reasons;
 pub mod settle;
 pub mod state;
 pub mod sums;

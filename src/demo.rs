@@ -1,5 +1,3 @@
 //! All of it on loopback with sample data.
 
-pub mod catcher;
 pub mod picture;
-pub mod reader;

@@ -50,6 +50,13 @@ pub struct Definition {
     pub sender: Sender,
     /// Who answers for it.
     pub imprint: Imprint,
+    /// A few words before the first article of each issue, behind the greeting;
+    /// blank lines part paragraphs. Without them there is no greeting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub editorial: Option<String>,
+    /// Who signs them, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signature: Vec<Line>,
     /// What goes into an issue.
     #[serde(default)]
     pub rules: Rules,

@@ -20,8 +20,6 @@ pub mod words;
 pub mod mail;
 pub mod slot;
 
-pub mod service;
-
 pub mod date;
 pub mod flow;
 pub mod samples;

@@ -71,6 +71,10 @@ pub struct Words {
     pub whole_issue: &'static str,
     /// The preheader's tail, before further headlines.
     pub also: &'static str,
+    /// Heading over what takes place.
+    pub events: &'static str,
+    /// Heading over articles that no section asked for.
+    pub more: &'static str,
     /// Signs a service mail is published with, before the publisher's name.
     pub published_by: &'static str,
 }

@@ -4,6 +4,7 @@
 
 mod app;
 mod archive;
+mod compose;
 mod delivery_model;
 mod deploy;
 mod dkim;
@@ -11,12 +12,10 @@ mod house;
 mod inbox;
 mod letter;
 mod postgres;
+mod preflight;
 mod reading;
 mod relay;
 mod smtp;
 mod store;
 mod subscriber;
-mod subscriber_cli;
 mod tidy;
-mod webhook;
-mod webhook_door;

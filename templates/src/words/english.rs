@@ -21,7 +21,7 @@ pub(super) const WORDS: Words = Words {
     privacy: "Privacy notice",
     accessibility: "Accessibility statement",
     website: "Website",
-    imprint: "Legal notice (Impressum)",
+    imprint: "Legal notice",
     represented_by: "Represented by",
     responsible: "Responsible for the content",
     authority: "Supervisory authority",
@@ -32,5 +32,7 @@ pub(super) const WORDS: Words = Words {
     shortened: "This is a long issue. All of it, at full length, is on the web:",
     whole_issue: "Read the whole issue in your browser",
     also: "Also",
+    events: "Events",
+    more: "More news",
     published_by: "Published by",
 };

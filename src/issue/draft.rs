@@ -1,0 +1,143 @@
+//! From the articles in the database to a stored draft.
+
+use jiff::Timestamp;
+use sqlx::types::Json;
+
+use super::IssueId;
+use super::compose::{self, Candidate, Composed, Draft, LeftOut};
+use crate::article::{ArticleId, Record};
+use crate::newsletter::{Newsletter, NewsletterId};
+use crate::store::Tx;
+use crate::store::value::Millis;
+use crate::{on, row};
+
+/// Articles looked at for one issue, the newest ones; an issue shows far fewer.
+const CANDIDATES_MAX: i64 = 1_000;
+
+row! {
+    /// An article that no issue of the newsletter has shown.
+    CandidateRow {
+        /// Its key.
+        id: i64,
+        /// Its present revision.
+        revision: i64,
+        /// Name of its source, or `hand`.
+        origin: String,
+        /// When it came in.
+        first_seen_at: Millis,
+        /// What it says.
+        record: Json<Record>,
+    }
+}
+
+/// What composing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The new draft; `None` where there was nothing new, or too little.
+    pub issue: Option<IssueId>,
+    /// What did not go in, and why.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Composes an issue of what is new and stores it as a draft. `slot` is the local time
+/// of the schedule's moment, which makes one issue at most.
+///
+/// # Errors
+/// The database failed.
+pub async fn compose(
+    tx: &mut Tx,
+    newsletter: &Newsletter,
+    slot: Option<&str>,
+    now: Timestamp,
+) -> anyhow::Result<Outcome> {
+    lock(tx, newsletter.id).await?;
+    let candidates = candidates(tx, newsletter.id).await?;
+    let Composed { draft, left_out } = compose::compose(&newsletter.definition, &candidates, now);
+    let issue = match draft {
+        Some(draft) => insert(tx, newsletter.id, &draft, slot, now).await?,
+        None => None,
+    };
+    Ok(Outcome { issue, left_out })
+}
+
+/// Keeps a second process from composing of the same articles until this one is done.
+async fn lock(tx: &mut Tx, newsletter: NewsletterId) -> sqlx::Result<()> {
+    on!(*tx, |c| sqlx::query("update newsletter set updated_at = updated_at where id = $1")
+        .bind(newsletter)
+        .execute(c)
+        .await
+        .map(|_| ()))
+}
+
+/// The newest articles that no issue of the newsletter shows, cancelled ones aside.
+async fn candidates(tx: &mut Tx, newsletter: NewsletterId) -> sqlx::Result<Vec<Candidate>> {
+    let rows: Vec<CandidateRow> = on!(*tx, |c| sqlx::query_as(
+        "select a.id, a.revision, a.origin, a.first_seen_at, a.record
+         from article a
+         where not exists (
+             select 1
+             from issue_article x
+             join issue i on i.id = x.issue_id
+             where x.article_id = a.id and i.newsletter_id = $1 and i.state <> 'cancelled'
+         )
+         order by a.first_seen_at desc, a.id desc
+         limit $2"
+    )
+    .bind(newsletter)
+    .bind(CANDIDATES_MAX)
+    .fetch_all(c)
+    .await)?;
+    let candidate = |row: CandidateRow| Candidate {
+        article: ArticleId::new(row.id),
+        revision: row.revision,
+        origin: row.origin,
+        first_seen: row.first_seen_at.timestamp(),
+        record: row.record.0,
+    };
+    Ok(rows.into_iter().map(candidate).collect())
+}
+
+/// Stores a draft; `None` where the schedule's moment has its issue already.
+async fn insert(
+    tx: &mut Tx,
+    newsletter: NewsletterId,
+    draft: &Draft,
+    slot: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<Option<IssueId>> {
+    let id: Option<(IssueId,)> = on!(*tx, |c| {
+        sqlx::query_as(
+        "insert into issue
+             (newsletter_id, number, state, subject, preheader, content, slot, created_at, updated_at)
+         select $1, coalesce(max(number), 0) + 1, 'draft', $2, $3, $4, $5, $6, $6
+         from issue
+         where newsletter_id = $1
+         on conflict (newsletter_id, slot) do nothing
+         returning id"
+    )
+    .bind(newsletter)
+    .bind(&draft.subject)
+    .bind(&draft.preheader)
+    .bind(Json(&draft.content))
+    .bind(slot)
+    .bind(Millis::from(now))
+    .fetch_optional(c)
+    .await
+    })?;
+    let Some((id,)) = id else { return Ok(None) };
+    for (position, (item, section)) in draft.content.items().enumerate() {
+        on!(*tx, |c| sqlx::query(
+            "insert into issue_article (issue_id, position, section, article_id, revision)
+             values ($1, $2, $3, $4, $5)"
+        )
+        .bind(id)
+        .bind(i64::try_from(position).expect("an issue has at most some hundred articles"))
+        .bind(section.unwrap_or_default())
+        .bind(item.article.get())
+        .bind(item.revision)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    }
+    Ok(Some(id))
+}

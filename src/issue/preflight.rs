@@ -1,0 +1,343 @@
+//! What stands in the way of an issue, and what an editor should look at.
+//!
+//! Pure: whether a link on the web is alive is asked by [`super::link`], and its
+//! findings are added by the caller.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rundbrief_templates::mail::Mail;
+use rundbrief_templates::slot::{Slot, Slots};
+
+use super::archive::Piece;
+use super::content::Form;
+use super::freeze::Material;
+use crate::article::{Image, Record};
+use crate::words;
+
+/// Bytes of HTML beyond which Gmail clips a mail (it cuts near 102 kB).
+const HTML_MAX: usize = 100_000;
+/// Characters of a subject that a phone shows.
+const SUBJECT_SEEN: usize = 60;
+/// Characters of a preheader that fill the inbox line and are not cut.
+const PREHEADER: std::ops::RangeInclusive<usize> = 90..=130;
+/// Characters of an alternative text that are still listened to.
+const ALT_MAX: usize = 150;
+/// What a template or a designer left behind, in lower case.
+const LEFT_BEHIND: [&str; 7] = ["{{", "}}", "{%", "%}", "lorem ipsum", "[todo", "xxxx"];
+/// Alternative texts that say nothing, in lower case.
+const EMPTY_ALTS: [&str; 9] =
+    ["bild", "foto", "grafik", "image", "photo", "picture", "logo", "titelbild", "platzhalter"];
+/// Link texts that do not name their target, in lower case.
+const EMPTY_LINKS: [&str; 15] = [
+    "hier",
+    "hier klicken",
+    "klicken sie hier",
+    "mehr",
+    "mehr erfahren",
+    "mehr lesen",
+    "weiter",
+    "weiterlesen",
+    "link",
+    "diesem link",
+    "here",
+    "click here",
+    "more",
+    "read more",
+    "this link",
+];
+
+words! {
+    /// How much a finding matters.
+    Severity {
+        /// The issue does not go out with it.
+        Blocks = "blocks",
+        /// An editor should look at it.
+        Look = "look",
+    }
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// Where it is.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// Something that the issue does not go out with.
+    pub fn blocks(place: impl Into<String>, what: impl Into<String>, remedy: &str) -> Self {
+        let (place, what) = (place.into(), what.into());
+        Self { severity: Severity::Blocks, place, what, remedy: remedy.to_owned() }
+    }
+
+    /// Something to look at.
+    pub fn look(place: impl Into<String>, what: impl Into<String>, remedy: &str) -> Self {
+        Self { severity: Severity::Look, ..Self::blocks(place, what, remedy) }
+    }
+}
+
+/// Whether any of them blocks.
+pub fn blocked(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Blocks)
+}
+
+/// Everything that can be said without asking the network; what blocks comes first.
+/// `shown_before` are the titles of articles that earlier issues showed.
+pub fn check(material: &Material<'_>, shown_before: &[String], now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let zone = material.definition.time_zone.zone();
+    let today = zone.to_datetime(now).date();
+    imprint(material, &mut findings);
+    envelope(material, today, &mut findings);
+    articles(material, now, today, &mut findings);
+    for title in shown_before {
+        let remedy = "leave it out unless it is meant to come again";
+        findings.push(Finding::look(title, "an earlier issue showed it", remedy));
+    }
+    let slots = Slots::new(0);
+    match material.render(today, &slots) {
+        Ok(mail) => rendered(&mail, &slots, &mut findings),
+        Err(error) => findings.push(Finding::blocks(
+            "brand",
+            error.to_string(),
+            "change the colours in the newsletter's file and apply it again",
+        )),
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+fn imprint(material: &Material<'_>, findings: &mut Vec<Finding>) {
+    for field in material.definition.imprint.missing() {
+        findings.push(Finding::blocks(
+            format!("imprint.{field}"),
+            "is empty; the law asks for it (§ 5 DDG)",
+            "fill it in the newsletter's file and apply it again",
+        ));
+    }
+}
+
+/// Subject, preheader, editorial.
+fn envelope(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
+    let issue = material.issue;
+    let subject = issue.subject.trim();
+    let length = subject.chars().count();
+    if subject.is_empty() {
+        findings.push(Finding::blocks("subject", "is empty", "write one: issue edit --subject"));
+    } else if length > SUBJECT_SEEN {
+        let what = format!("has {length} characters; phones show {SUBJECT_SEEN}");
+        findings.push(Finding::look("subject", what, "put what matters first, or shorten it"));
+    }
+    if shouts(subject) {
+        let remedy = "write it as a sentence; spam filters count capitals and exclamation marks";
+        findings.push(Finding::look("subject", "shouts", remedy));
+    }
+    let length = issue.preheader.chars().count();
+    if !PREHEADER.contains(&length) {
+        let what = format!(
+            "has {length} characters; {} to {} fill the inbox line",
+            PREHEADER.start(),
+            PREHEADER.end()
+        );
+        findings.push(Finding::look("preheader", what, "issue edit --preheader"));
+    }
+    let editorial = issue.content.0.editorial.as_deref().unwrap_or_default();
+    for (place, text) in
+        [("subject", subject), ("preheader", &*issue.preheader), ("editorial", editorial)]
+    {
+        words_of(place, text, today, findings);
+    }
+}
+
+fn articles(material: &Material<'_>, now: Timestamp, today: Date, findings: &mut Vec<Finding>) {
+    if material.pieces.is_empty() {
+        findings.push(Finding::blocks(
+            "issue",
+            "has no articles",
+            "compose it again, or cancel it",
+        ));
+    }
+    for (item, _) in material.issue.content.0.items() {
+        let Some(piece) = material.pieces.iter().find(|piece| piece.id == item.article) else {
+            let place = format!("article {}", item.article);
+            findings.push(Finding::blocks(place, "is gone", "compose the issue again"));
+            continue;
+        };
+        let record = &piece.record;
+        words_of(&record.title, &record.title, today, findings);
+        words_of(&record.title, &record.teaser, today, findings);
+        if shouts(&record.title) {
+            findings.push(Finding::look(&record.title, "shouts", "write the title as a sentence"));
+        }
+        if item.form == Form::Event {
+            over(material, record, now, findings);
+        }
+        pictures(record, findings);
+        links(material, record, findings);
+    }
+}
+
+fn over(material: &Material<'_>, record: &Record, now: Timestamp, findings: &mut Vec<Finding>) {
+    let zone = material.definition.time_zone.zone();
+    let last = record.event.as_ref().map(|event| event.end.unwrap_or(event.start));
+    let over = last.is_some_and(|last| {
+        last.day(&zone) < zone.to_datetime(now).date()
+            || last.time(&zone).is_some() && last.instant(&zone).is_some_and(|at| at < now)
+    });
+    if over {
+        let remedy = "leave it out, or correct its date at its source";
+        findings.push(Finding::blocks(&record.title, "is announced and is over", remedy));
+    }
+}
+
+/// What was left behind, and last year's date.
+fn words_of(place: &str, text: &str, today: Date, findings: &mut Vec<Finding>) {
+    let lower = text.to_lowercase();
+    if let Some(mark) = LEFT_BEHIND.iter().find(|mark| lower.contains(**mark)) {
+        let what = format!("contains {mark:?}, which a template left behind");
+        findings.push(Finding::blocks(place, what, "write what belongs there"));
+    }
+    let last_year = (today.year() - 1).to_string();
+    let numbers = text.split(|c: char| !c.is_ascii_digit());
+    if numbers.into_iter().any(|number| number == last_year) {
+        let what = format!("names the year {last_year}");
+        findings.push(Finding::look(place, what, "is it meant, or was it copied?"));
+    }
+}
+
+fn pictures(record: &Record, findings: &mut Vec<Finding>) {
+    for image in &record.images {
+        let place = format!("{}: picture {}", record.title, name(image));
+        if image.file.is_none() {
+            let remedy = "add the article again when its address answers";
+            findings.push(Finding::look(place, "could not be had and is left out", remedy));
+            continue;
+        }
+        let alt = image.alt.trim();
+        if alt.is_empty() {
+            let remedy = "say in a few words what it shows, at its source";
+            findings.push(Finding::blocks(place.clone(), "has no alternative text", remedy));
+        } else if says_nothing(alt) {
+            let what = format!("has the alternative text {alt:?}, which says nothing");
+            findings.push(Finding::look(place.clone(), what, "say what it shows"));
+        } else if alt.chars().count() > ALT_MAX {
+            let what = format!("has an alternative text of over {ALT_MAX} characters");
+            findings.push(Finding::look(place.clone(), what, "put the rest into the caption"));
+        }
+        if image.credit.as_deref().is_none_or(|credit| credit.trim().is_empty()) {
+            let remedy = "name who made it (§ 13 UrhG), at its source";
+            findings.push(Finding::look(place, "has no credit", remedy));
+        }
+    }
+}
+
+fn name(image: &Image) -> &str {
+    image.url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(&image.url)
+}
+
+/// A file name, a number, or a word such as "Bild".
+fn says_nothing(alt: &str) -> bool {
+    let lower = alt.to_lowercase();
+    let file = [".jpg", ".jpeg", ".png", ".gif", ".webp"].iter().any(|end| lower.ends_with(end));
+    let bare = lower.trim_matches(|c: char| !c.is_alphabetic());
+    let code = !alt.contains(' ') && alt.contains(['_', '/']) || bare.is_empty();
+    file || code || EMPTY_ALTS.contains(&bare)
+}
+
+fn links(material: &Material<'_>, record: &Record, findings: &mut Vec<Finding>) {
+    for link in &record.links {
+        let text = link.text.trim().to_lowercase();
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+        if EMPTY_LINKS.contains(&text) || text.starts_with("http") || text.is_empty() {
+            let what = format!("has a link {:?} to {}", link.text, link.url);
+            let target = target(material.pieces, link.url.as_str());
+            let remedy = match target {
+                Some(title) => format!("call it by its target: {title:?}"),
+                None => "let its words name the target".to_owned(),
+            };
+            findings.push(Finding::look(&record.title, what, &remedy));
+        }
+        if let Some(why) = private(link.url.as_str(), &material.office.base) {
+            let what = format!("links to {}, {why}", link.url);
+            findings.push(Finding::blocks(&record.title, what, "link to its public address"));
+        }
+    }
+}
+
+/// The title of the article that an address belongs to, if the issue has it.
+fn target<'p>(pieces: &'p [Piece], url: &str) -> Option<&'p str> {
+    let of = |piece: &&Piece| piece.record.url.as_ref().is_some_and(|own| own.as_str() == url);
+    pieces.iter().find(of).map(|piece| piece.record.title.as_str())
+}
+
+/// Why no reader reaches an address; our own is taken as it is.
+fn private(address: &str, own: &str) -> Option<&'static str> {
+    if address.starts_with(own) {
+        return None;
+    }
+    let url = url::Url::parse(address).ok()?;
+    match url.host()? {
+        url::Host::Ipv4(ip) if ip.is_private() || ip.is_loopback() || ip.is_link_local() => {
+            Some("an address of a private network")
+        }
+        url::Host::Ipv6(ip) if ip.is_loopback() || ip.is_unique_local() => {
+            Some("an address of a private network")
+        }
+        url::Host::Ipv4(_) | url::Host::Ipv6(_) => Some("a number instead of a name"),
+        url::Host::Domain(name) => {
+            let inner = [".local", ".localhost", ".internal", ".intranet", ".lan", ".home.arpa"];
+            let inner = inner.iter().any(|end| name.ends_with(end));
+            (inner || !name.contains('.')).then_some("a name that only a private network knows")
+        }
+    }
+}
+
+/// More than a word in capitals, or marks in a row.
+fn shouts(text: &str) -> bool {
+    let letters: Vec<char> = text.chars().filter(|c| c.is_alphabetic()).collect();
+    let capitals = letters.len() > 6 && letters.iter().all(|c| c.is_uppercase());
+    capitals || ["!!", "??", "?!", "!?"].iter().any(|marks| text.contains(marks))
+}
+
+/// The mail as rendered.
+fn rendered(mail: &Mail, slots: &Slots, findings: &mut Vec<Finding>) {
+    if mail.html.len() > HTML_MAX {
+        let what = format!("has {} bytes of HTML; Gmail clips beyond {HTML_MAX}", mail.html.len());
+        findings.push(Finding::blocks("issue", what, "show fewer articles, or shorter teasers"));
+    }
+    let unsubscribe = slots.mark(Slot::Unsubscribe);
+    if !mail.html.contains(&unsubscribe) || !mail.text.contains(&unsubscribe) {
+        let remedy = "the template must show it in both parts";
+        findings.push(Finding::blocks("issue", "has no link to unsubscribe", remedy));
+    }
+    if let Some(what) = headings(&mail.html) {
+        findings.push(Finding::blocks("issue", what, "keep headings in their order"));
+    }
+}
+
+/// What is wrong with the order of headings: one `h1` first, no level left out.
+fn headings(html: &str) -> Option<String> {
+    let mut last = 0;
+    for (at, _) in html.match_indices("<h") {
+        let mut rest = html[at + 2..].chars();
+        let level =
+            rest.next().and_then(|c| c.to_digit(10)).filter(|level| (1..=6).contains(level));
+        let Some(level) = level.filter(|_| matches!(rest.next(), Some(' ' | '>'))) else {
+            continue;
+        };
+        if level > last + 1 {
+            return Some(format!("has a heading of level {level} below one of level {last}"));
+        }
+        if level == 1 && last > 0 {
+            return Some("has two headings of level 1".to_owned());
+        }
+        last = level;
+    }
+    (last == 0).then(|| "has no heading".to_owned())
+}

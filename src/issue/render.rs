@@ -1,0 +1,164 @@
+//! An issue's records as the plain structs that the templates render.
+
+use jiff::civil::Date;
+use rundbrief_templates::issue::{
+    Article, Block, Editorial, Event, Form as TeaserForm, Image, Issue as Page, Section, When,
+};
+
+use super::archive::Piece;
+use super::content::{Content, Form, Item};
+use crate::article::{self, Moment, Record};
+use crate::letter::address::Office;
+use crate::newsletter::definition::Definition;
+
+/// More articles than this are shown with small pictures.
+const LARGE_PICTURES: usize = 3;
+/// Characters of the words below an event.
+const EVENT_TEXT: usize = 240;
+
+/// What an issue looks like from outside its content.
+#[derive(Debug, Clone, Copy)]
+pub struct Front<'a> {
+    /// Which edition.
+    pub number: i64,
+    /// Subject of the mail.
+    pub subject: &'a str,
+    /// What the inbox shows beside it.
+    pub preheader: &'a str,
+    /// The day on the masthead.
+    pub date: Date,
+}
+
+/// The issue as the templates take it. An article that is not among the pieces is left
+/// out; [`super::preflight`] says so.
+pub fn page(
+    definition: &Definition,
+    front: Front<'_>,
+    content: &Content,
+    pieces: &[Piece],
+    office: &Office,
+) -> Page {
+    let articles = content.items().filter(|(item, _)| item.form != Form::Event).count();
+    let small = articles > LARGE_PICTURES;
+    let block = |item: &Item, section: Option<&str>| {
+        let piece = pieces.iter().find(|piece| piece.id == item.article)?;
+        let place = Place { definition, office, number: front.number, section, small };
+        Some(match item.form {
+            Form::Event => match event(&place, piece) {
+                Some(event) => Block::Event(event),
+                None => Block::Article(teaser(&place, piece, Form::Short)),
+            },
+            Form::Lead | Form::Standard | Form::Short => {
+                Block::Article(teaser(&place, piece, item.form))
+            }
+        })
+    };
+    let section = |section: &super::content::Section| Section {
+        title: section.title.clone(),
+        blocks: section
+            .items
+            .iter()
+            .filter_map(|item| block(item, section.title.as_deref()))
+            .collect(),
+    };
+    Page {
+        publication: definition.publication(),
+        number: u32::try_from(front.number).ok(),
+        date: front.date,
+        subject: front.subject.to_owned(),
+        title: None,
+        preheader: front.preheader.to_owned(),
+        editorial: content.editorial.as_deref().map(|words| editorial(words, &content.signature)),
+        sections: content.sections.iter().map(section).collect(),
+        web_version: Some(office.issue(&definition.slug, front.number)),
+        reason: None,
+    }
+}
+
+struct Place<'a> {
+    definition: &'a Definition,
+    office: &'a Office,
+    number: i64,
+    section: Option<&'a str>,
+    small: bool,
+}
+
+fn editorial(words: &str, signature: &[String]) -> Editorial {
+    let paragraphs = words.split("\n\n").map(str::trim).filter(|words| !words.is_empty());
+    Editorial {
+        paragraphs: paragraphs.map(|words| words.replace('\n', " ").as_str().into()).collect(),
+        signature: signature.to_vec(),
+    }
+}
+
+fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {
+    let record = &piece.record;
+    Article {
+        form: match form {
+            Form::Lead => TeaserForm::Lead,
+            Form::Standard if place.small => TeaserForm::Beside,
+            Form::Standard => TeaserForm::Above,
+            Form::Short | Form::Event => TeaserForm::Short,
+        },
+        kicker: kicker(record, place.section),
+        title: record.title.clone(),
+        subtitle: record.subtitle.clone(),
+        teaser: record.teaser.clone(),
+        image: record.images.iter().find_map(|image| picture(image, place.office)),
+        url: url(place, piece),
+        link_text: None,
+        links: Vec::new(),
+        language: record.language.clone(),
+    }
+}
+
+/// The subject area, unless the section says it already.
+fn kicker(record: &Record, section: Option<&str>) -> Option<String> {
+    let said = record.categories.first().or(record.kicker.last())?.trim();
+    let new = !said.is_empty() && section.is_none_or(|section| section != said);
+    new.then(|| said.to_owned())
+}
+
+/// Our copy of a picture; one that could not be had is shown nowhere.
+fn picture(image: &article::Image, office: &Office) -> Option<Image> {
+    Some(Image {
+        url: office.picture(image.file.as_deref()?),
+        alt: image.alt.clone(),
+        caption: image.caption.clone(),
+        credit: image.credit.clone(),
+        width: image.width?,
+        height: image.height?,
+    })
+}
+
+/// The article's page in our archive; where it has no text of its own, its source.
+fn url(place: &Place<'_>, piece: &Piece) -> Option<String> {
+    if piece.record.body.is_empty()
+        && let Some(source) = &piece.record.url
+    {
+        return Some(source.as_str().to_owned());
+    }
+    Some(place.office.article(&place.definition.slug, place.number, &piece.name))
+}
+
+fn event(place: &Place<'_>, piece: &Piece) -> Option<Event> {
+    let record = &piece.record;
+    let event = record.event.as_ref()?;
+    let zone = place.definition.time_zone.zone();
+    let at = |moment: Moment| Some(moment.day(&zone).to_datetime(moment.time(&zone)?));
+    let when = match at(event.start) {
+        Some(start) => When::Moment { start, end: event.end.and_then(at) },
+        None => {
+            When::Days { first: event.start.day(&zone), last: event.end.map(|end| end.day(&zone)) }
+        }
+    };
+    Some(Event {
+        title: record.title.clone(),
+        when,
+        place: event.place.clone(),
+        text: Some(super::compose::cut(&record.teaser, EVENT_TEXT)).filter(|text| !text.is_empty()),
+        url: url(place, piece),
+        calendar_url: None,
+        language: record.language.clone(),
+    })
+}
