@@ -9,6 +9,8 @@ pub mod check_config;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod export;
+pub mod import;
 pub mod init;
 pub mod issue;
 pub mod newsletter;

@@ -10,6 +10,7 @@ pub mod layer;
 pub mod network;
 pub mod secret;
 pub mod transport;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -116,6 +117,9 @@ pub struct Fetch {
 pub struct Bounce {
     /// A Maildir that the mail server delivers bounces to; read ones move to `cur`.
     pub maildir: Option<PathBuf>,
+    /// Endpoints for providers' events, by name.
+    #[serde(default)]
+    pub webhook: BTreeMap<String, webhook::Webhook>,
 }
 
 /// What is logged.

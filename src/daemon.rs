@@ -1,3 +1,4 @@
 //! The only loops.
 
+pub mod log;
 pub mod pulse;

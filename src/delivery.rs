@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod expand;
 pub mod journal;
 pub mod ledger;
+pub mod reasons;
 pub mod settle;
 pub mod state;
 pub mod sums;

@@ -1,3 +1,5 @@
 //! All of it on loopback with sample data.
 
+pub mod catcher;
 pub mod picture;
+pub mod reader;

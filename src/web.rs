@@ -11,6 +11,8 @@ pub mod error;
 pub mod health;
 pub mod page;
 pub mod raw;
+pub mod report;
+pub mod webhook;
 pub mod words;
 
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use rundbrief_subscribers::key::Master;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
@@ -30,6 +32,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::config::network::PublicAddress;
 use crate::daemon::pulse::Pulse;
 use crate::store::Store;
+use crate::webhook::door::Door;
 
 /// A page that takes longer has failed; the slowest query is far below.
 const TIME: Duration = Duration::from_secs(30);
@@ -53,6 +56,8 @@ pub struct Site {
     pub key: Master,
     /// The address readers know.
     pub address: PublicAddress,
+    /// Endpoints for providers' events.
+    pub webhooks: Arc<Door>,
     /// How the loops are.
     pub pulse: Arc<Pulse>,
     /// Whether everybody is an editor: the demo.
@@ -98,6 +103,9 @@ pub fn table() -> Vec<Route> {
         row("/archive/{newsletter}/{number}/{article}", Role::Public, get(archive::article)),
         row(page::STYLE_PATH, Role::Public, get(page::style)),
         row(page::ICON_PATH, Role::Public, get(page::icon)),
+        row("/report", Role::Editor, get(report::index)),
+        row("/report/{issue}", Role::Editor, get(report::show)),
+        row("/webhook/{name}", Role::Machine, post(webhook::receive)),
         row("/healthz", Role::Machine, get(health::alive)),
         row("/readyz", Role::Machine, get(health::ready)),
     ]

@@ -23,9 +23,20 @@ words! {
     }
 }
 
-/// Every loop ticks at least every few seconds, also with nothing to do; one that is
-/// silent for longer than the longest single step (a source's 30 s, twice) hangs.
-const SILENCE: Duration = Duration::from_secs(90);
+impl Loop {
+    /// How long it may be silent before it counts as hanging: longer than its
+    /// longest single step.
+    pub fn patience(self) -> Duration {
+        match self {
+            Loop::Schedule | Loop::Bounce => Duration::from_secs(120),
+            // A source has 30 s, its pictures as long again, and redirects.
+            Loop::Source => Duration::from_secs(300),
+            // After the dot a relay has 600 s to answer (RFC 5321 section 4.5.3.2.6).
+            Loop::Delivery => Duration::from_secs(780),
+            Loop::Web => Duration::from_secs(60),
+        }
+    }
+}
 
 /// When each loop ticked last.
 #[derive(Debug)]
@@ -52,8 +63,11 @@ impl Pulse {
     }
 
     fn silent_at(&self, now: Instant) -> Vec<Loop> {
-        let limit = self.age(now).saturating_sub(SILENCE.as_millis() as u64);
-        let late = |which: &Loop| self.beats[*which as usize].load(Ordering::Relaxed) < limit;
+        let age = self.age(now);
+        let late = |which: &Loop| {
+            let limit = age.saturating_sub(which.patience().as_millis() as u64);
+            self.beats[*which as usize].load(Ordering::Relaxed) < limit
+        };
         Loop::ALL.iter().copied().filter(late).collect()
     }
 
@@ -70,13 +84,14 @@ mod tests {
     fn a_loop_that_hangs_is_named_and_the_others_are_not() {
         let start = Instant::now();
         let pulse = Pulse::new(start);
-        let later = start + SILENCE + Duration::from_secs(1);
+        let patience = Loop::Delivery.patience();
+        let later = start + patience + Duration::from_secs(1);
         for which in Loop::ALL {
             if *which != Loop::Delivery {
                 pulse.beat(*which, later);
             }
         }
-        assert_eq!(pulse.silent_at(start + SILENCE), []);
+        assert_eq!(pulse.silent_at(start + patience), []);
         assert_eq!(pulse.silent_at(later), [Loop::Delivery]);
     }
 }

@@ -45,6 +45,24 @@ row! {
 }
 
 row! {
+    /// An issue with a ledger.
+    Sent {
+        /// Its key.
+        id: i64,
+        /// Its number.
+        number: i64,
+        /// Where it stands.
+        state: String,
+        /// Its subject.
+        subject: String,
+        /// Its newsletter's short name.
+        slug: String,
+        /// Its newsletter's name.
+        title: String,
+    }
+}
+
+row! {
     /// An article as a row gives it.
     PieceRow {
         /// The article's key.
@@ -85,6 +103,41 @@ pub async fn shelves(store: &Store) -> sqlx::Result<Vec<Shelf>> {
          order by n.title, n.id"
     )
     .fetch_all(db)
+    .await)
+}
+
+/// The issues that went out or are going, newest first: what reports are about.
+///
+/// # Errors
+/// The database failed.
+pub async fn sent(store: &Store) -> sqlx::Result<Vec<Sent>> {
+    read!(store, |db| sqlx::query_as(
+        "select i.id, i.number, i.state, i.subject, n.slug, n.title
+         from issue i
+         join newsletter n on n.id = i.newsletter_id
+         where i.total is not null
+         order by i.id desc
+         limit $1"
+    )
+    .bind(PAGE)
+    .fetch_all(db)
+    .await)
+}
+
+/// One of them.
+///
+/// # Errors
+/// The database failed.
+pub async fn sent_issue(store: &Store, id: i64) -> sqlx::Result<Option<Sent>> {
+    read!(store, |db| sqlx::query_as(
+        "select i.id, i.number, i.state, i.subject, n.slug, n.title
+         from issue i
+         join newsletter n on n.id = i.newsletter_id
+         where i.total is not null
+           and i.id = $1"
+    )
+    .bind(id)
+    .fetch_optional(db)
     .await)
 }
 

@@ -233,16 +233,16 @@ const PERSON_POSTGRES: &str = "
 const CONSENT_POSTGRES: &str = "
     insert into consent (subscriber_id, newsletter_id, act, wording, source, at)
     select s.id, $2, 'imported', $3, $4, $5
-    from unnest($1::bytea[]) r (hash)
+    from unnest($1::bytea[]) with ordinality r (hash, place)
     join subscriber s on s.address_hash = r.hash
-    order by s.id";
+    order by r.place";
 
 const SUBSCRIPTION_POSTGRES: &str = "
     insert into subscription (subscriber_id, newsletter_id, standing, since)
     select s.id, $2, r.standing, $3
-    from unnest($1::bytea[], $4::text[]) r (hash, standing)
+    from unnest($1::bytea[], $4::text[]) with ordinality r (hash, standing, place)
     join subscriber s on s.address_hash = r.hash
-    order by s.id
+    order by r.place
     on conflict do nothing";
 
 /// Stores who is new on the list: the person, the consent, the subscription.

@@ -239,6 +239,11 @@ pub fn section_anchor(index: usize) -> String {
     format!("s{}", index + 1)
 }
 
+/// Whoever publishes, fit to be shown.
+pub(crate) fn tidy_publication(publication: &Publication) -> Publication {
+    tidy::publication(publication)
+}
+
 /// The mail of an issue, with slots where a reader's own data goes.
 pub fn render(issue: &Issue, brand: &Brand, language: Language, slots: &Slots) -> Mail {
     let issue = tidy::issue(issue);

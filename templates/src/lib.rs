@@ -20,6 +20,8 @@ pub mod words;
 pub mod mail;
 pub mod slot;
 
+pub mod service;
+
 pub mod date;
 pub mod flow;
 pub mod samples;

@@ -11,6 +11,7 @@ use crate::publication::{Imprint, Publication};
 mod english;
 mod german;
 mod hard;
+pub mod service;
 
 /// The kinds of issues that there are samples of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -68,6 +68,7 @@ impl Visit {
             store: app.store.clone(),
             key: Master::new([7; 32]),
             address: "http://127.0.0.1:8025".parse().unwrap(),
+            webhooks: Arc::default(),
             pulse: Arc::new(Pulse::new(Instant::now())),
             open_house: false,
         };

@@ -18,4 +18,7 @@ mod relay;
 mod smtp;
 mod store;
 mod subscriber;
+mod subscriber_cli;
 mod tidy;
+mod webhook;
+mod webhook_door;

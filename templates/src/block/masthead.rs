@@ -31,9 +31,20 @@ impl Head<'_> {
 pub fn html(head: &Head<'_>, look: &Look<'_>) -> Markup {
     match look.plan.masthead {
         Masthead::Letterhead => letterhead(head, look),
-        Masthead::Band => band(head, look),
-        Masthead::Centred => centred(head, look),
+        Masthead::Band => html! { (above(look)) (band(head, look)) },
+        Masthead::Centred => html! { (above(look)) (centred(head, look)) },
         Masthead::Title => title(head, look),
+    }
+}
+
+/// Lets a sheet with round corners lie on the page.
+fn above(look: &Look<'_>) -> Markup {
+    let page = look.plan.light.page;
+    html! {
+        tr {
+            td class="p" bgcolor=(page) height="16"
+                style={ "background-color:" (page) ";height:16px;font-size:1px;line-height:1px" } {}
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn issue(issue: &Issue) -> Issue {
 }
 
 /// The same for whoever publishes; service mails need it too.
-pub(crate) fn publication(publication: &Publication) -> Publication {
+pub(super) fn publication(publication: &Publication) -> Publication {
     Publication {
         name: clean::line(&publication.name),
         claim: clean::optional(publication.claim.as_deref()),

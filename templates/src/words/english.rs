@@ -21,7 +21,7 @@ pub(super) const WORDS: Words = Words {
     privacy: "Privacy notice",
     accessibility: "Accessibility statement",
     website: "Website",
-    imprint: "Legal notice",
+    imprint: "Legal notice (Impressum)",
     represented_by: "Represented by",
     responsible: "Responsible for the content",
     authority: "Supervisory authority",

@@ -277,6 +277,13 @@ create index bounce_new on bounce (id) where verdict = 'new';
 create index bounce_for_review on bounce (id) where verdict = 'review';
 create index bounce_by_delivery on bounce (delivery_id);
 
+-- Tokens of providers that are taken once, as hashes; forgotten after two days.
+create table webhook_token (
+    digest blob primary key,
+    at integer not null
+) strict;
+create index webhook_token_by_age on webhook_token (at);
+
 -- What editors taught the reader of bounces.
 create table phrase (
     id integer primary key autoincrement,
