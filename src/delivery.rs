@@ -12,6 +12,7 @@ pub mod reasons;
 pub mod settle;
 pub mod state;
 pub mod sums;
+pub mod transport;
 
 use crate::key;
 

@@ -8,6 +8,7 @@ mod compose;
 mod delivery_model;
 mod deploy;
 mod dkim;
+mod doctor;
 mod house;
 mod inbox;
 mod letter;
