@@ -79,6 +79,7 @@ pub fn style(dark: &Palette) -> Markup {
          @media (max-width:599px){{\
          .f{{width:100%!important;max-width:100%!important}}\
          .g{{width:100%!important}}\
+         .p{{-webkit-hyphens:auto;hyphens:auto}}\
          .big{{font-size:34px!important}}\
          .gap{{padding-top:14px!important}} }}\
          @media (prefers-color-scheme:dark){{{}{}.r{{border-color:{line}!important}}.q{{border-color:{link}!important}}\

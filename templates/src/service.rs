@@ -89,8 +89,9 @@ fn render(note: &Note<'_>, brand: &Brand, language: Language) -> Mail {
         rows: html! {
             (masthead::html(&head, &look))
             (block::row(&look, "34px 24px 0 24px", &body(&title, &note.pieces, &look)))
-            (footer::html(&foot, &look))
+            (footer::end(&look))
         },
+        foot: footer::html(&foot, &look),
     };
     let mut flow = Flow::new();
     flow.paragraph(first);

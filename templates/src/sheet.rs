@@ -14,8 +14,10 @@ pub struct Sheet<'a> {
     pub label: &'a str,
     /// Hidden words that the inbox shows.
     pub preheader: &'a str,
-    /// Rows of the column.
+    /// Rows on the sheet.
     pub rows: Markup,
+    /// Rows below it, on the page.
+    pub foot: Markup,
 }
 
 /// The whole document.
@@ -24,6 +26,7 @@ pub fn document(sheet: &Sheet<'_>, look: &Look<'_>) -> Markup {
     let dir = direction(tag).name();
     let light = &look.plan.light;
     let page = light.page;
+    let radius = look.plan.radius;
     html! {
         (DOCTYPE)
         html lang=(tag) dir=(dir) xmlns:o="urn:schemas-microsoft-com:office:office" {
@@ -43,12 +46,15 @@ pub fn document(sheet: &Sheet<'_>, look: &Look<'_>) -> Markup {
                 div lang=(tag) dir=(dir) style="display:none;max-height:0;overflow:hidden;mso-hide:all" { (sheet.preheader) }
                 div class="p" role="article" aria-roledescription=(look.words.newsletter) aria-label=(sheet.label)
                     lang=(tag) dir=(dir)
-                    style={ "background-color:" (page) ";overflow-wrap:break-word;word-break:break-word;-webkit-hyphens:auto;hyphens:auto" } {
+                    style={ "background-color:" (page) ";overflow-wrap:break-word;word-break:break-word" } {
                     (raw::open_column())
-                    div style={ "max-width:" (COLUMN) "px;margin:0 auto" } {
-                        table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%"
-                            style=(TABLE) {
+                    div style={ "max-width:" (COLUMN) "px;margin:0 auto" @if radius > 0 { ";padding:16px 0 0 0" } } {
+                        table class="s" role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%"
+                            bgcolor=(light.sheet) style={ (TABLE) ";background-color:" (light.sheet) (look.round()) } {
                             (sheet.rows)
+                        }
+                        table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
+                            (sheet.foot)
                         }
                     }
                     (raw::close_column())

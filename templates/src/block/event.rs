@@ -25,7 +25,7 @@ pub fn html(event: &Event, level: Level, look: &Look<'_>) -> Markup {
     let inside = html! {
         table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
             tr {
-                td width=(LEAF) valign="top" style={ "width:" (LEAF) "px;padding:3px 0 0 0" } {
+                td width=(LEAF) valign="top" style={ "width:" (LEAF) "px;padding:3px 0 0 0;vertical-align:top" } {
                     table aria-hidden="true" role="presentation" border="0" cellpadding="0" cellspacing="0" width="56" {
                         tr {
                             td class="n" align="center" bgcolor=(light.tint)

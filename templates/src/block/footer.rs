@@ -35,16 +35,23 @@ impl Foot<'_> {
     }
 }
 
-/// Rows of the foot.
-pub fn html(foot: &Foot<'_>, look: &Look<'_>) -> Markup {
+/// The last row of the sheet.
+pub fn end(look: &Look<'_>) -> Markup {
     let light = &look.plan.light;
     let radius = look.plan.radius;
-    let imprint = &foot.publication.imprint;
     html! {
         tr {
             td class="s" bgcolor=(light.sheet) height="36"
                 style={ "background-color:" (light.sheet) ";height:36px;font-size:1px;line-height:1px;border-radius:0 0 " (radius) "px " (radius) "px" } {}
         }
+    }
+}
+
+/// The row of the foot, below the sheet.
+pub fn html(foot: &Foot<'_>, look: &Look<'_>) -> Markup {
+    let light = &look.plan.light;
+    let imprint = &foot.publication.imprint;
+    html! {
         tr {
             td class="p" bgcolor=(light.page) style={ "background-color:" (light.page) ";padding:28px 24px 40px 24px" } {
                 p class="t" style=(look.foot) { (foot.reason) }

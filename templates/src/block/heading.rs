@@ -37,7 +37,7 @@ pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
             &html! {
                 td align="center" style="text-align:center" {
                     h2 id=(anchor) class="h" style=(style(26, "")) { (title) }
-                    table role="presentation" align="center" border="0" cellpadding="0" cellspacing="0" width="56" style="margin:0 auto" {
+                    table role="presentation" align="center" border="0" cellpadding="0" cellspacing="0" width="56" style="margin:0 auto;width:56px" {
                         tr {
                             td class="q" height="10" style={ "border-bottom:3px solid " (light.link) ";height:10px;font-size:1px;line-height:1px" } {}
                         }

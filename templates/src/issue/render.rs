@@ -35,13 +35,14 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
             (block::line(&look))
             (block::row(&look, "24px 24px 0 24px", &words::html(&note(&look, &whole), &look)))
         }
-        (footer::html(&foot, &look))
+        (footer::end(&look))
     };
     let sheet = Sheet {
         title: &issue.subject,
         label: &format!("{}: {}", issue.publication.name, issue.subject),
         preheader: &preheader,
         rows,
+        foot: footer::html(&foot, &look),
     };
     let mut flow = Flow::new();
     let said = Some(issue.preheader.as_str()).filter(|words| !words.is_empty());
