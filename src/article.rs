@@ -1,8 +1,9 @@
 //! One article record: what a source yields and an issue shows.
 //!
 //! The types here are plain data and serialise to the JSON that `article show --json`
-//! prints and the table `article` keeps. Reading pages and feeds is `source`'s work.
+//! prints and the table `article` keeps ([`entry`]). Reading pages and feeds is `source`'s work.
 
+pub mod entry;
 pub mod slug;
 
 use std::fmt;
@@ -15,6 +16,8 @@ use url::Url;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ArticleId(i64);
+
+crate::column!(ArticleId, i64);
 
 impl ArticleId {
     /// Wraps a key as the database gives it.

@@ -94,6 +94,12 @@ pub fn read(path: &Path, selectors: &Selectors, address: Option<&Url>) -> std::i
     if reading.record.title.is_empty() {
         reading.record.title = stem(path);
     }
+    let relative = ["href=\"/", "href='/", "href=\"../", "href=\"./"]
+        .iter()
+        .any(|mark| content.contains(mark));
+    if address.is_none() && relative && reading.record.links.is_empty() {
+        reading.findings.push(Finding::new("relative links lost their target; say with --address where the article stands on the web"));
+    }
     reading.findings.extend(finding);
     Ok(reading)
 }

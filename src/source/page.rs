@@ -131,19 +131,23 @@ pub fn finish(record: &mut Record, blocks: &[Block], head: &Head) {
     }
 }
 
-/// The address relative ones are resolved against.
+/// The address relative ones are resolved against: what the page says, joined to where it came
+/// from. A file from the disk stands where it says of itself that it stands on the web.
 fn base(page: &Html, address: Option<&Url>) -> Option<Url> {
     let written =
         page.select(&landmark::select("base[href]")).next().and_then(|base| base.attr("href"));
-    match (written, address) {
-        (Some(href), Some(address)) => address.join(href).ok().or_else(|| Some(address.clone())),
-        (Some(href), None) => Url::parse(href).ok(),
-        (None, address) => address.cloned().or_else(|| {
-            let canonical = page
-                .select(&landmark::select("link[rel~=canonical], meta[property='og:url']"))
-                .next()?;
-            Url::parse(canonical.attr("href").or_else(|| canonical.attr("content"))?).ok()
-        }),
+    let web = address.filter(|address| address.scheme() != "file");
+    let said = || {
+        let selector = landmark::select("link[rel~=canonical], meta[property='og:url']");
+        let own = page.select(&selector).next()?;
+        Url::parse(own.attr("href").or_else(|| own.attr("content"))?).ok()
+    };
+    let stands = web.cloned().or_else(said);
+    match (written, &stands) {
+        (Some(href), Some(stands)) => stands.join(href).ok().or_else(|| Some(stands.clone())),
+        (Some(href), None) => Url::parse(href).ok().or_else(|| address.cloned()),
+        (None, Some(stands)) => Some(stands.clone()),
+        (None, None) => address.cloned(),
     }
 }
 
