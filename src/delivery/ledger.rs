@@ -142,7 +142,7 @@ async fn take(tx: &mut Tx, worker: WorkerId, claims: &[Claim], now: Millis) -> s
             "update delivery
              set state = 'claimed', generation = generation + 1, worker_id = $2, changed_at = $3
              from json_each($1) as o
-             where id = cast(o.key as integer)"
+             where delivery.id = cast(o.key as integer)"
         }
         Kind::Postgres => {
             "update delivery
@@ -164,7 +164,7 @@ async fn cancel(tx: &mut Tx, claims: &[Claim], now: Millis) -> sqlx::Result<()> 
             "update delivery
              set state = 'cancelled', reply = 'left before it was sent', changed_at = $2
              from json_each($1) as o
-             where id = cast(o.key as integer) and state in ('queued', 'deferred')"
+             where delivery.id = cast(o.key as integer) and state in ('queued', 'deferred')"
         }
         Kind::Postgres => {
             "update delivery
@@ -196,7 +196,7 @@ pub async fn mark(
             "update delivery
              set state = 'sending', attempts = attempts + 1, changed_at = $3
              from json_each($1) as o
-             where id = cast(o.key as integer)
+             where delivery.id = cast(o.key as integer)
                and generation = o.value
                and state = 'claimed'
                and worker_id = $2

@@ -10,7 +10,7 @@ set state = o.value ->> 1,
     reply = o.value ->> 7,
     changed_at = $3
 from json_each($1) as o
-where id = cast(o.key as integer)
+where delivery.id = cast(o.key as integer)
   and generation = o.value ->> 0
   and worker_id = $2
   -- Only going back to the queue is possible from claimed.

@@ -340,7 +340,7 @@ async fn never_written(
                and not exists (
                    select 1
                    from json_each($2) as o
-                   where cast(o.key as integer) = id and o.value = generation)"
+                   where cast(o.key as integer) = delivery.id and o.value = generation)"
         }
         Kind::Postgres => {
             "update delivery
@@ -361,8 +361,11 @@ async fn never_written(
 }
 
 /// Dead workers' claims go back to the queue; their mails on the wire become
-/// unknown, or poison when too many died on them.
-async fn reap(
+/// unknown, or poison when too many died on them. Answers how many of each.
+///
+/// # Errors
+/// The database failed.
+pub async fn reap(
     tx: &mut Tx,
     claims: &[WorkerId],
     wires: &[WorkerId],

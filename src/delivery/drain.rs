@@ -1,0 +1,63 @@
+//! Stopping: nothing new begins, replies that are due are waited for, everything
+//! else goes back to the queue.
+
+use std::time::Duration;
+
+use super::ledger::{self, Entry};
+use super::pool::Done;
+use super::worker::Worker;
+use super::{settle, verdict, watch};
+use crate::store::value::Millis;
+
+impl Worker {
+    /// Begins nothing new, waits for replies that are due, gives back the rest.
+    /// Answers how many deliveries stayed on the wire without a reply.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn drain(&mut self, within: Duration) -> anyhow::Result<usize> {
+        self.pool.drain();
+        let until = tokio::time::Instant::now() + within;
+        loop {
+            let now = (self.setup.clock)();
+            let back: Vec<Done> =
+                self.pool.take_back().into_iter().map(verdict::held_back).collect();
+            self.judge(back, now);
+            self.record_all(now).await?;
+            if self.held.is_empty() || tokio::time::Instant::now() >= until {
+                break;
+            }
+            self.gather().await;
+        }
+        let now = (self.setup.clock)();
+        let left = self.held.len();
+        let lost: Vec<Entry> =
+            self.held.iter().map(|(id, claim)| verdict::lost(*id, *claim)).collect();
+        self.unrecorded.extend(lost);
+        self.held.clear();
+        self.record_all(now).await?;
+        self.sessions.shutdown().await;
+        settle::sign_off(&self.store, self.me, now).await?;
+        tracing::info!(on_the_wire = left, "delivery.drained");
+        Ok(left)
+    }
+
+    /// Records what is done and gives back every claim.
+    async fn record_all(&mut self, now: Millis) -> anyhow::Result<()> {
+        let done = self.pool.collect();
+        self.judge(done, now);
+        self.sync().await?;
+        let mut tx = self.store.begin().await?;
+        ledger::record(&mut tx, self.me, &self.unrecorded, now).await?;
+        watch::give_back_claims(&mut tx, self.me, now).await?;
+        for issue in self.issues.iter().filter(|issue| issue.cancelled) {
+            watch::cancel(&mut tx, issue.running.id, now).await?;
+        }
+        let state = verdict::stored(&self.pace, &self.breaker);
+        watch::keep_pace(&mut tx, &self.setup.transport, &state, now).await?;
+        tx.commit().await?;
+        self.claimed.clear();
+        self.recorded();
+        Ok(())
+    }
+}

@@ -1,0 +1,424 @@
+//! The sessions of one relay: each takes marked deliveries, fills the letter,
+//! takes the last look, sends, and notes the reply in the journal before it goes on.
+//! It knows no database; the worker feeds it and records what it did.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rundbrief_subscribers::address::EmailAddress;
+use rundbrief_subscribers::person::{Name, Person, Salutation};
+use rundbrief_subscribers::token::{DeliveryToken, Key};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::DeliveryId;
+use super::journal::{self, Journal, Note, Record};
+use super::ledger::Claim;
+use crate::issue::IssueId;
+use crate::letter::dkim;
+use crate::letter::reader::Recipient;
+use crate::letter::splice::{Letter, Reader};
+use crate::smtp::envelope::Envelope;
+use crate::smtp::relay::Relay;
+use crate::smtp::reply::Reply;
+use crate::smtp::session::Session;
+use crate::smtp::transaction::Mail;
+use crate::smtp::{Answer, Outcome, Stage};
+use crate::store::value::Millis;
+
+/// A session that has nothing to do for this long is closed.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// An issue that is being sent, as sessions need it.
+#[derive(Debug)]
+pub struct Running {
+    /// The issue.
+    pub id: IssueId,
+    /// Its frozen letter.
+    pub letter: Letter,
+    /// Keys that sign it.
+    pub keys: Vec<Arc<dkim::Key>>,
+    /// Paused or cancelled: no new dot.
+    pub halted: AtomicBool,
+}
+
+/// A delivery that is marked as being sent.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The ledger's row with its reader.
+    pub claim: Claim,
+    /// Its issue.
+    pub issue: Arc<Running>,
+    /// The lease it was marked under.
+    pub epoch: u64,
+}
+
+/// What became of a delivery on the wire.
+#[derive(Debug)]
+pub struct Done {
+    /// The delivery.
+    pub ready: Ready,
+    /// Where it ended and with what.
+    pub outcome: Outcome,
+}
+
+/// How the mails' return path is made: `LOCAL+TOKEN@DOMAIN` (VERP).
+#[derive(Debug, Clone)]
+pub struct ReturnPath {
+    /// Before the plus.
+    pub local: String,
+    /// Behind the at sign.
+    pub domain: String,
+}
+
+/// What all sessions of a relay share with their worker.
+#[derive(Debug)]
+pub struct Pool {
+    pub(super) relay: Relay,
+    pub(super) journal: Journal,
+    pub(super) key: Key,
+    pub(super) return_path: ReturnPath,
+    pub(super) clock: fn() -> Millis,
+    ready: Mutex<VecDeque<Ready>>,
+    /// Wakes sessions: something is ready, or it is time to go.
+    pub(super) wake: Notify,
+    done: Mutex<Vec<Done>>,
+    /// Wakes the worker: something is done.
+    pub(super) finished: Notify,
+    /// Deliveries that must not be sent any more although they are marked.
+    withdrawn: Mutex<HashSet<DeliveryId>>,
+    any_withdrawn: AtomicBool,
+    draining: AtomicBool,
+    /// Grows when our own lease lapsed: what was marked before is not ours.
+    epoch: AtomicU64,
+    /// Until when the lease is good, in milliseconds since `born`.
+    lease: AtomicU64,
+    born: Instant,
+}
+
+impl Pool {
+    /// A pool without sessions.
+    pub fn new(
+        relay: Relay,
+        journal: Journal,
+        key: Key,
+        return_path: ReturnPath,
+        clock: fn() -> Millis,
+    ) -> Pool {
+        Pool {
+            relay,
+            journal,
+            key,
+            return_path,
+            clock,
+            ready: Mutex::default(),
+            wake: Notify::new(),
+            done: Mutex::default(),
+            finished: Notify::new(),
+            withdrawn: Mutex::default(),
+            any_withdrawn: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            lease: AtomicU64::new(0),
+            born: Instant::now(),
+        }
+    }
+
+    /// Hands marked deliveries to the sessions.
+    pub(super) fn feed(&self, mails: impl IntoIterator<Item = Ready>) {
+        lock(&self.ready).extend(mails);
+        self.wake.notify_waiters();
+    }
+
+    /// Marked deliveries no session has taken.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.ready).len()
+    }
+
+    /// Takes back everything no session has taken.
+    pub(super) fn take_back(&self) -> Vec<Ready> {
+        lock(&self.ready).drain(..).collect()
+    }
+
+    /// What was done since the last call.
+    pub(super) fn collect(&self) -> Vec<Done> {
+        std::mem::take(&mut *lock(&self.done))
+    }
+
+    /// How much was done since the last call of [`Pool::collect`].
+    pub(super) fn done(&self) -> usize {
+        lock(&self.done).len()
+    }
+
+    /// From now on nothing new is begun.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.wake.notify_waiters();
+    }
+
+    /// Whether it is.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// These readers want nothing any more: no dot begins for them from here on.
+    pub(super) fn withdraw(&self, ids: impl IntoIterator<Item = DeliveryId>) {
+        let mut withdrawn = lock(&self.withdrawn);
+        withdrawn.extend(ids);
+        self.any_withdrawn.store(!withdrawn.is_empty(), Ordering::SeqCst);
+    }
+
+    /// They came back from the sessions.
+    pub(super) fn forget_withdrawn<'a>(&self, ids: impl IntoIterator<Item = &'a DeliveryId>) {
+        let mut withdrawn = lock(&self.withdrawn);
+        for id in ids {
+            withdrawn.remove(id);
+        }
+        self.any_withdrawn.store(!withdrawn.is_empty(), Ordering::SeqCst);
+    }
+
+    /// The lease was renewed; it is good for so long.
+    pub(super) fn renew(&self, good_for: Duration) {
+        let until = self.born.elapsed() + good_for;
+        self.lease.store(until.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// The lease had lapsed: everything marked before is void.
+    pub(super) fn lapse(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The lease that marks are made under now.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// The last look before a dot.
+    fn may_send(&self, ready: &Ready) -> bool {
+        let now = self.born.elapsed().as_millis() as u64;
+        !self.is_draining()
+            && !ready.issue.halted.load(Ordering::Relaxed)
+            && ready.epoch == self.epoch.load(Ordering::Relaxed)
+            && now < self.lease.load(Ordering::Relaxed)
+            && !(self.any_withdrawn.load(Ordering::Relaxed)
+                && lock(&self.withdrawn).contains(&ready.claim.id))
+    }
+
+    fn pop(&self) -> Option<Ready> {
+        if self.is_draining() {
+            return None;
+        }
+        lock(&self.ready).pop_front()
+    }
+
+    fn push_back(&self, ready: Ready) {
+        lock(&self.ready).push_front(ready);
+        self.wake.notify_waiters();
+    }
+
+    fn report(&self, ready: Ready, outcome: Outcome) {
+        lock(&self.done).push(Done { ready, outcome });
+        self.finished.notify_one();
+    }
+}
+
+/// A delivery with its envelope and content, ready for the wire.
+#[derive(Debug)]
+struct Prepared {
+    ready: Ready,
+    envelope: Envelope,
+    content: Vec<u8>,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It never came to be.
+    Unopened(Outcome),
+    /// It did its work.
+    Served,
+    /// The journal cannot be written: nothing more may be sent.
+    Journal(journal::Error),
+}
+
+/// One session from connecting to QUIT.
+pub async fn serve(pool: Arc<Pool>) -> Ended {
+    let session = match Session::open(&pool.relay).await {
+        Ok(session) => session,
+        Err(outcome) => return Ended::Unopened(outcome),
+    };
+    let mut desk =
+        Desk { pool, session, reader: Reader::default(), spare: Vec::new(), mail: Vec::new() };
+    match desk.work().await {
+        Ok(()) => {
+            desk.session.quit().await;
+            Ended::Served
+        }
+        Err(error) => Ended::Journal(error),
+    }
+}
+
+/// A session with what it reuses from mail to mail.
+struct Desk {
+    pool: Arc<Pool>,
+    session: Session,
+    reader: Reader,
+    spare: Vec<Vec<u8>>,
+    mail: Vec<u8>,
+}
+
+impl Desk {
+    /// Sends until there is nothing to send, or the session ends.
+    async fn work(&mut self) -> Result<(), journal::Error> {
+        let mut next: Option<Prepared> = None;
+        while self.session.is_open() {
+            let Some(first) = next.take().or_else(|| self.prepare()) else {
+                if !self.wait().await {
+                    break;
+                }
+                continue;
+            };
+            if self.session.window() > 1 {
+                self.send_window(first).await?;
+                continue;
+            }
+            self.note_begun(&first)?;
+            next = if self.session.server().pipelining { self.prepare() } else { None };
+            let outcome = self.send(&first, next.as_ref()).await;
+            self.finish(first, outcome)?;
+        }
+        if let Some(unsent) = next {
+            self.pool.push_back(unsent.ready);
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, mail: &Prepared, next: Option<&Prepared>) -> Outcome {
+        let pool = &self.pool;
+        let letter = Mail { envelope: &mail.envelope, content: &mail.content };
+        let look = || pool.may_send(&mail.ready);
+        self.session.send(letter, next.map(|next| &next.envelope), look).await
+    }
+
+    /// Waits for work; false when the session has idled long enough or was closed.
+    async fn wait(&mut self) -> bool {
+        let mut woken = std::pin::pin!(self.pool.wake.notified());
+        // From here on no wake-up is missed.
+        woken.as_mut().enable();
+        if self.pool.is_draining() {
+            return false;
+        }
+        if self.pool.waiting() > 0 {
+            return true;
+        }
+        tokio::time::timeout(IDLE, woken).await.is_ok() && self.session.is_fresh().await
+    }
+
+    async fn send_window(&mut self, first: Prepared) -> Result<(), journal::Error> {
+        let mut batch = vec![first];
+        while batch.len() < self.session.window()
+            && let Some(next) = self.prepare()
+        {
+            batch.push(next);
+        }
+        let begun = batch.iter().map(|mail| record(&self.pool, &mail.ready, Note::Begun));
+        self.pool.journal.note(begun.collect::<Vec<_>>())?;
+        let mails: Vec<Mail<'_>> = batch
+            .iter()
+            .map(|mail| Mail { envelope: &mail.envelope, content: &mail.content })
+            .collect();
+        let pool = &self.pool;
+        let look = |n: usize| pool.may_send(&batch[n].ready);
+        let outcomes = self.session.send_window(&mails, look).await;
+        drop(mails);
+        for (mail, outcome) in batch.into_iter().zip(outcomes) {
+            self.finish(mail, outcome)?;
+        }
+        Ok(())
+    }
+
+    fn note_begun(&self, mail: &Prepared) -> Result<(), journal::Error> {
+        self.pool.journal.note([record(&self.pool, &mail.ready, Note::Begun)])
+    }
+
+    /// Notes the reply, then reports it: a reply that was heard survives us.
+    fn finish(&mut self, mail: Prepared, outcome: Outcome) -> Result<(), journal::Error> {
+        if let (Stage::Dot, Answer::Reply(reply)) = (outcome.stage, &outcome.answer) {
+            let note = Note::Replied { code: reply.code(), words: reply.words() };
+            self.pool.journal.note([record(&self.pool, &mail.ready, note)])?;
+        }
+        self.spare.push(mail.content);
+        self.pool.report(mail.ready, outcome);
+        Ok(())
+    }
+
+    /// The next delivery, spliced and signed. One that cannot be addressed is reported at once.
+    fn prepare(&mut self) -> Option<Prepared> {
+        loop {
+            let ready = self.pool.pop()?;
+            if !self.pool.may_send(&ready) {
+                let held = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
+                self.pool.report(ready, held);
+                continue;
+            }
+            let mut content = self.spare.pop().unwrap_or_default();
+            content.clear();
+            match self.address(&ready, &mut content) {
+                Some(envelope) => return Some(Prepared { ready, envelope, content }),
+                None => {
+                    let text = "5.1.3 the stored address is no address";
+                    let refused = Outcome::reply(Stage::Rcpt, Reply::new(553, text));
+                    self.pool.report(ready, refused);
+                }
+            }
+        }
+    }
+
+    fn address(&mut self, ready: &Ready, content: &mut Vec<u8>) -> Option<Envelope> {
+        let claim = &ready.claim;
+        let subscriber = claim.subscriber_id?;
+        let address = EmailAddress::parse(claim.address.as_deref()?).ok()?;
+        let name = |stored: &Option<String>| {
+            stored.as_deref().and_then(|name| Name::parse(name).ok()).unwrap_or_default()
+        };
+        let salutation = claim.salutation.as_deref().and_then(Salutation::parse);
+        let person = Person {
+            salutation: salutation.unwrap_or_default(),
+            given: name(&claim.given_name),
+            family: name(&claim.family_name),
+            language: None,
+        };
+        let recipient =
+            Recipient { delivery: claim.id.0, subscriber, address: &address, person: &person };
+        let letter = &ready.issue.letter;
+        self.reader.fill(&letter.head, &self.pool.key, &recipient);
+        if ready.issue.keys.is_empty() {
+            letter.splice(&self.reader, content);
+        } else {
+            self.mail.clear();
+            letter.splice(&self.reader, &mut self.mail);
+            let keys = ready.issue.keys.iter().map(AsRef::as_ref);
+            let now = (self.pool.clock)().timestamp();
+            dkim::sign(keys, &self.mail, now, content);
+            content.extend_from_slice(&self.mail);
+        }
+        let token = DeliveryToken::new(&self.pool.key, claim.id.0, letter.head.issue, subscriber);
+        let token = token.to_string();
+        let path = &self.pool.return_path;
+        let sender = format!("{}+{token}@{}", path.local, path.domain);
+        let mut envelope = Envelope::new(sender, address.as_str(), Some(token)).ok()?;
+        envelope.describe(content);
+        Some(envelope)
+    }
+}
+
+fn record(pool: &Pool, ready: &Ready, note: Note) -> Record {
+    let Claim { id, generation, .. } = ready.claim;
+    Record { delivery: id.0, generation, at: (pool.clock)().0, note }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,179 @@
+//! What a worker asks the database between its groups: which issues are being
+//! sent, their letters, who has left meanwhile, when something is due next.
+
+use anyhow::Context as _;
+
+use super::DeliveryId;
+use super::ledger;
+use crate::issue::IssueId;
+use crate::letter::splice::Letter;
+use crate::store::value::Millis;
+use crate::store::{Kind, Store, Tx};
+use crate::{on, read, row};
+
+row! {
+    /// An issue that delivery has to do with.
+    Seen {
+        /// The issue.
+        id: IssueId,
+        /// Its state.
+        state: String,
+    }
+}
+
+/// Issues that are being expanded or sent.
+///
+/// # Errors
+/// The database failed.
+pub async fn issues(store: &Store) -> sqlx::Result<Vec<Seen>> {
+    let text = "
+        select id, state
+        from issue
+        where state in ('expanding', 'sending')
+        order by frozen_at, id";
+    read!(store, |db| sqlx::query_as(text).fetch_all(db).await)
+}
+
+/// The state of one issue.
+///
+/// # Errors
+/// The database failed, or there is no such issue.
+pub async fn state(store: &Store, issue: IssueId) -> sqlx::Result<String> {
+    let text = "select state from issue where id = $1";
+    let (state,): (String,) =
+        read!(store, |db| sqlx::query_as(text).bind(issue).fetch_one(db).await)?;
+    Ok(state)
+}
+
+/// The frozen letter of an issue; its hash is checked.
+///
+/// # Errors
+/// It is not there or not what was frozen.
+pub async fn letter(store: &Store, issue: IssueId) -> anyhow::Result<Letter> {
+    let text = "select frozen, content_hash from letter where issue_id = $1";
+    let found: Option<(Vec<u8>, Vec<u8>)> =
+        read!(store, |db| sqlx::query_as(text).bind(issue).fetch_optional(db).await)?;
+    let (frozen, hash) =
+        found.with_context(|| format!("issue {issue} is being sent and has no letter"))?;
+    Letter::from_bytes(&frozen, &hash).with_context(|| format!("issue {issue}"))
+}
+
+/// Which of these deliveries nobody wants any more: left, paused, suppressed.
+///
+/// # Errors
+/// The database failed.
+pub async fn withdrawn(
+    store: &Store,
+    held: impl Iterator<Item = (DeliveryId, i64)>,
+) -> sqlx::Result<Vec<DeliveryId>> {
+    let text = match store.kind() {
+        Kind::Sqlite => include_str!("watch_withdrawn_sqlite.sql"),
+        Kind::Postgres => include_str!("watch_withdrawn_postgres.sql"),
+    };
+    let group = ledger::group(held);
+    let found: Vec<(DeliveryId,)> =
+        read!(store, |db| sqlx::query_as(text).bind(&group).fetch_all(db).await)?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// When the next delivery of an issue is due; none when there is none.
+///
+/// # Errors
+/// The database failed.
+pub async fn next_due(store: &Store, issue: IssueId) -> sqlx::Result<Option<Millis>> {
+    let text = "
+        select min(next_at)
+        from delivery
+        where issue_id = $1 and state in ('queued', 'deferred')";
+    let (next,): (Option<Millis>,) =
+        read!(store, |db| sqlx::query_as(text).bind(issue).fetch_one(db).await)?;
+    Ok(next)
+}
+
+/// Cancels what was not sent. What is on the wire is not touched.
+///
+/// # Errors
+/// The database failed.
+pub async fn cancel(tx: &mut Tx, issue: IssueId, now: Millis) -> sqlx::Result<u64> {
+    let text = "
+        update delivery
+        set state = 'cancelled', worker_id = null, changed_at = $2
+        where issue_id = $1 and state in ('queued', 'claimed', 'deferred')";
+    on!(*tx, |c| {
+        let done = sqlx::query(text).bind(issue).bind(now).execute(c).await?;
+        Ok(done.rows_affected())
+    })
+}
+
+/// Pauses an issue that the relay refuses whoever reads it.
+///
+/// # Errors
+/// The database failed.
+pub async fn pause(tx: &mut Tx, issue: IssueId, why: &str, now: Millis) -> sqlx::Result<bool> {
+    let text = "
+        update issue
+        set state = 'paused', paused_from = 'sending', paused_why = $2, updated_at = $3
+        where id = $1 and state = 'sending'";
+    on!(*tx, |c| {
+        let done = sqlx::query(text).bind(issue).bind(why).bind(now).execute(c).await?;
+        Ok(done.rows_affected() == 1)
+    })
+}
+
+/// Gives back what a worker claimed in a transaction whose end it never learnt.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_back_claims(
+    tx: &mut Tx,
+    worker: super::WorkerId,
+    now: Millis,
+) -> sqlx::Result<u64> {
+    let text = "
+        update delivery
+        set state = 'queued', worker_id = null, changed_at = $2
+        where worker_id = $1 and state = 'claimed'";
+    on!(*tx, |c| {
+        let done = sqlx::query(text).bind(worker).bind(now).execute(c).await?;
+        Ok(done.rows_affected())
+    })
+}
+
+/// The stored pace of a transport.
+///
+/// # Errors
+/// The database failed.
+pub async fn pace(store: &Store, transport: &str) -> sqlx::Result<Option<String>> {
+    let text = match store.kind() {
+        Kind::Sqlite => "select state from pace where transport = $1 and domain = ''",
+        Kind::Postgres => "select state::text from pace where transport = $1 and domain = ''",
+    };
+    let found: Option<(String,)> =
+        read!(store, |db| sqlx::query_as(text).bind(transport).fetch_optional(db).await)?;
+    Ok(found.map(|(state,)| state))
+}
+
+/// Stores the pace of a transport.
+///
+/// # Errors
+/// The database failed.
+pub async fn keep_pace(tx: &mut Tx, transport: &str, state: &str, now: Millis) -> sqlx::Result<()> {
+    let text = match tx.kind() {
+        Kind::Sqlite => {
+            "insert into pace (transport, domain, state, updated_at)
+             values ($1, '', $2, $3)
+             on conflict (transport, domain)
+             do update set state = excluded.state, updated_at = excluded.updated_at"
+        }
+        Kind::Postgres => {
+            "insert into pace (transport, domain, state, updated_at)
+             values ($1, '', $2::jsonb, $3)
+             on conflict (transport, domain)
+             do update set state = excluded.state, updated_at = excluded.updated_at"
+        }
+    };
+    on!(*tx, |c| {
+        sqlx::query(text).bind(transport).bind(state).bind(now).execute(c).await?;
+        Ok(())
+    })
+}

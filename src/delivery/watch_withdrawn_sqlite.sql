@@ -1,0 +1,7 @@
+select d.id
+from json_each($1) as o
+join delivery d on d.id = cast(o.key as integer)
+join issue i on i.id = d.issue_id
+left join subscription s on s.subscriber_id = d.subscriber_id and s.newsletter_id = i.newsletter_id
+where coalesce(s.standing, 'left') <> 'active'
+   or exists (select 1 from suppression x where x.address_hash = d.address_hash)
