@@ -5,7 +5,9 @@
 mod app;
 mod archive;
 mod compose;
+mod delivery;
 mod delivery_model;
+mod delivery_states;
 mod deploy;
 mod dkim;
 mod doctor;

@@ -1,0 +1,142 @@
+//! The ledger's statements, compared with the table of states row by row.
+
+use std::time::Duration;
+
+use rundbrief::delivery::ledger::{self, Cursor, Entry};
+use rundbrief::delivery::settle;
+use rundbrief::delivery::state::{Cause, Holder, Row, Settlement, State, Step, apply};
+use rundbrief::delivery::{DeliveryId, WorkerId, expand, watch};
+use rundbrief::issue::IssueId;
+use rundbrief::store::Store;
+use rundbrief::store::value::Millis;
+use rundbrief::{on, read};
+
+use crate::app::{App, on_both};
+use crate::delivery::{issue, now, readers};
+
+on_both![the_statements_do_what_the_table_of_states_says];
+
+/// One delivery in each state, with and without its holder, and every step on it:
+/// the statement and the table of states must agree.
+async fn the_statements_do_what_the_table_of_states_says(app: App) {
+    let issue = issue(&app, &readers(1)).await;
+    while expand::step(&app.store, issue, now()).await.unwrap() != expand::Progress::Idle {}
+    let us = Holder { worker: 1, generation: 4 };
+    let steps = [
+        Step::Claim(1),
+        Step::Mark(us),
+        Step::GiveBack(us),
+        Step::Accept(us),
+        Step::Defer(us),
+        Step::Refuse(us),
+        Step::Lose(us),
+        Step::Reap,
+        Step::Cancel,
+        Step::Settle(Settlement::Resend),
+    ];
+    for state in State::ALL.iter().copied() {
+        for (worker, generation, deaths) in
+            [(Some(1), 4, 0), (Some(1), 5, 2), (Some(2), 4, 0), (None, 4, 0)]
+        {
+            let before = Row { state, generation, attempts: 2, deaths, worker, cause: None };
+            for step in steps {
+                // Settling and reaping go by the row's own worker.
+                if step == Step::Reap && worker.is_none() {
+                    continue;
+                }
+                put(&app.store, &before).await;
+                perform(&app.store, issue, step).await;
+                let after = get(&app.store).await;
+                // A relay that says yes is believed even where we had given up.
+                let late = step == Step::Accept(us)
+                    && state == State::Unknown
+                    && (worker, generation) == (Some(1), 4);
+                let wanted = if late {
+                    apply(&before, Step::Settle(Settlement::Proven))
+                } else {
+                    apply(&before, step)
+                };
+                assert_eq!(after, wanted.unwrap_or(before.clone()), "{step:?} on {before:?}");
+            }
+        }
+    }
+}
+
+async fn put(store: &Store, row: &Row) {
+    let mut tx = store.begin().await.unwrap();
+    let text = "
+        update delivery
+        set state = $1, generation = $2, attempts = $3, deaths = $4, worker_id = $5,
+            cause = null, next_at = 0";
+    on!(tx, |c| {
+        let query = sqlx::query(text).bind(row.state).bind(row.generation).bind(row.attempts);
+        query.bind(row.deaths).bind(row.worker).execute(c).await.map(|_| ())
+    })
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn get(store: &Store) -> Row {
+    let text = "select state, generation, attempts, deaths, worker_id, cause from delivery";
+    type Columns = (State, i64, i64, i64, Option<i64>, Option<Cause>);
+    let (state, generation, attempts, deaths, worker, cause): Columns =
+        read!(store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    Row { state, generation, attempts, deaths, worker, cause }
+}
+
+async fn perform(store: &Store, issue: IssueId, step: Step) {
+    let text = "select id from delivery";
+    let (id,): (DeliveryId,) = read!(store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    let entry = |by: Holder, state, cause, unused| Entry {
+        id,
+        generation: by.generation,
+        state,
+        cause,
+        next_at: Millis(0),
+        unused,
+        stage: "dot",
+        code: None,
+        words: String::new(),
+    };
+    let mut tx = store.begin().await.unwrap();
+    let at = now();
+    let permanent = Some(Cause::Permanent);
+    let entry = match step {
+        Step::Claim(worker) => {
+            let mut cursor = Cursor::START;
+            ledger::claim(&mut tx, issue, WorkerId(worker), at, 5, &mut cursor).await.unwrap();
+            None
+        }
+        Step::Mark(by) => {
+            let group = [(id, by.generation)].into_iter();
+            ledger::mark(&mut tx, WorkerId(by.worker), group, at).await.unwrap();
+            None
+        }
+        Step::GiveBack(by) => Some((by, entry(by, State::Queued, None, true))),
+        Step::Accept(by) => Some((by, entry(by, State::Accepted, None, false))),
+        Step::Defer(by) => Some((by, entry(by, State::Deferred, None, false))),
+        Step::Refuse(by) => Some((by, entry(by, State::Failed, permanent, false))),
+        Step::Lose(by) => Some((by, entry(by, State::Unknown, None, false))),
+        Step::Cancel => {
+            watch::cancel(&mut tx, issue, at).await.unwrap();
+            None
+        }
+        Step::Reap => {
+            let row = get(store).await;
+            let dead = [WorkerId(row.worker.unwrap())];
+            settle::reap(&mut tx, &dead, &dead, at).await.unwrap();
+            None
+        }
+        Step::Settle(_) => {
+            tx.commit().await.unwrap();
+            let later = at.after(Duration::from_secs(3600));
+            settle::settle(store, Duration::ZERO, later).await.unwrap();
+            return;
+        }
+        Step::Expire => None,
+    };
+    if let Some((by, entry)) = entry {
+        ledger::record(&mut tx, WorkerId(by.worker), &[entry], at).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
