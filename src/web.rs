@@ -10,8 +10,12 @@ pub mod archive;
 pub mod error;
 pub mod health;
 pub mod page;
+pub mod preference_words;
+pub mod preferences;
 pub mod raw;
+pub mod reader;
 pub mod report;
+pub mod unsubscribe;
 pub mod webhook;
 pub mod words;
 
@@ -106,6 +110,8 @@ pub fn table() -> Vec<Route> {
         row("/report", Role::Editor, get(report::index)),
         row("/report/{issue}", Role::Editor, get(report::show)),
         row("/webhook/{name}", Role::Machine, post(webhook::receive)),
+        row("/u/{token}", Role::OneClick, get(unsubscribe::show).post(unsubscribe::act)),
+        row("/p/{token}", Role::Reader, get(preferences::show).post(preferences::save)),
         row("/healthz", Role::Machine, get(health::alive)),
         row("/readyz", Role::Machine, get(health::ready)),
     ]

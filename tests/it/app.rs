@@ -7,11 +7,18 @@
 //! ```
 //! runs the body on SQLite and on PostgreSQL, as `sqlite::…` and `postgres::…`.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
+use rundbrief::daemon::pulse::Pulse;
 use rundbrief::store::Store;
 use rundbrief::store::open::Location;
+use rundbrief::web::{self, Site};
+use rundbrief_subscribers::key::Master;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 use crate::postgres::Database;
 
@@ -29,6 +36,22 @@ impl App {
         let location = database.parse::<Location>().expect("an address of either kind");
         let store = Store::open(&location).await.expect("the fresh database opens");
         App { store, database, directory }
+    }
+
+    /// Its web server on a free port of loopback, whose links this key signs.
+    pub async fn serve(&self, key: Master) -> SocketAddr {
+        let site = Site {
+            store: self.store.clone(),
+            key,
+            address: "http://127.0.0.1:8025".parse().expect("a web address"),
+            webhooks: Arc::default(),
+            pulse: Arc::new(Pulse::new(Instant::now())),
+            open_house: false,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let at = listener.local_addr().expect("the port's number");
+        tokio::spawn(async move { axum::serve(listener, web::router(site)).await });
+        at
     }
 
     /// The test's own directory; it is also the data directory.

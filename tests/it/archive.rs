@@ -1,13 +1,9 @@
 //! The archive as a browser gets it: what is public, in which form, under which guard.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Instant;
 
-use rundbrief::daemon::pulse::Pulse;
 use rundbrief::newsletter;
 use rundbrief::on;
-use rundbrief::web::{self, Site};
 use rundbrief_subscribers::key::Master;
 
 use crate::app::App;
@@ -64,17 +60,7 @@ impl Visit {
         let mut tx = app.store.begin().await.unwrap();
         newsletter::apply(&mut tx, &definition, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
         tx.commit().await.unwrap();
-        let site = Site {
-            store: app.store.clone(),
-            key: Master::new([7; 32]),
-            address: "http://127.0.0.1:8025".parse().unwrap(),
-            webhooks: Arc::default(),
-            pulse: Arc::new(Pulse::new(Instant::now())),
-            open_house: false,
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, web::router(site)).await.unwrap() });
+        let at = app.serve(Master::new([7; 32])).await;
         Visit { app, at }
     }
 

@@ -16,6 +16,7 @@ mod inbox;
 mod letter;
 mod postgres;
 mod preflight;
+mod reader;
 mod reading;
 mod relay;
 mod smtp;
