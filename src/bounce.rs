@@ -4,8 +4,21 @@
 //! outside in: `mime` and `text` take a mail apart, `dsn`, `complaint`, `notice`
 //! and `autoreply` read what stands in it, `phrase` and `reason` know the words and
 //! codes, `failure` weighs them, `returned` finds what ties a report to a mail.
+//!
+//! `inbox` stores what comes in, once. `verdict::step` decides what a stored report
+//! is worth: `tie` proves which delivery it is about, `rule` says what follows,
+//! `breaker` holds everything back when too much bounces at once, and `review` is
+//! where a person decides the rest.
 
 pub mod inbox;
+pub mod verdict;
+
+pub mod breaker;
+pub mod list;
+pub mod review;
+pub mod rule;
+pub mod tie;
+
 pub mod record;
 pub mod report;
 

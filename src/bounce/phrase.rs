@@ -54,6 +54,8 @@ pub enum Meaning {
     Filter,
     /// A subject of a complaint without the fields of one.
     Complaint,
+    /// A person wants to leave.
+    Leave,
     /// A subject of a read receipt.
     Receipt,
 }
@@ -311,6 +313,7 @@ fn section(name: &str) -> Option<Meaning> {
         "before recipient" => Meaning::BeforeRecipient,
         "at recipient" => Meaning::AtRecipient,
         "complaint" => Meaning::Complaint,
+        "leave" => Meaning::Leave,
         "after content" => Meaning::AfterContent,
         "subject" => Meaning::Subject,
         "daemon" => Meaning::Daemon,

@@ -15,6 +15,12 @@ pub struct Record {
     pub message_id: Option<String>,
     /// The token of a delivery, unverified.
     pub token: Option<String>,
+    /// Other tokens of deliveries in it, unverified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// The token of a reader in the returned mail's `List-Unsubscribe`, unverified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
     /// The type of a complaint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<String>,
@@ -58,6 +64,8 @@ impl From<&Report> for Record {
             recipients: recipients.collect(),
             message_id: report.message_id.clone(),
             token: report.ties.delivery().map(str::to_owned),
+            tokens: report.ties.others(),
+            reader: report.ties.reader.clone(),
             feedback: report.feedback.clone(),
             limit: report.limit.map(|limit| limit.to_string()),
         }

@@ -25,6 +25,18 @@ pub struct Ties {
 }
 
 impl Ties {
+    /// The delivery tokens that differ from the strongest.
+    pub fn others(&self) -> Vec<String> {
+        let first = self.delivery();
+        let mut others: Vec<String> = Vec::new();
+        for token in [&self.envelope, &self.envelope_id, &self.message_id].into_iter().flatten() {
+            if first != Some(token) && !others.contains(token) {
+                others.push(token.clone());
+            }
+        }
+        others
+    }
+
     /// The strongest delivery token.
     pub fn delivery(&self) -> Option<&str> {
         self.envelope.as_deref().or(self.envelope_id.as_deref()).or(self.message_id.as_deref())

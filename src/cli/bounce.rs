@@ -7,8 +7,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{Context, exit};
+use crate::bounce::inbox::{self, BounceId, Intake, Received};
+use crate::bounce::list::{self, Filter, Over, Printed};
+use crate::bounce::reason::Reason;
 use crate::bounce::record::Record;
+use crate::bounce::review::{self, Decision};
+use crate::bounce::verdict::{self, Verdict};
 use crate::bounce::{mime, report};
+use crate::store::value::Millis;
 
 /// What can be done with one.
 #[derive(Debug, clap::Subcommand)]
@@ -19,6 +25,85 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Record what came back, and let follow what follows
+    Read {
+        /// Mails, one a file
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// What came back, the newest first
+    List(List),
+    /// What waits for a person; with an ID: show it, or decide about it
+    Review(Review),
+}
+
+/// Which reports to list.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Of this newsletter
+    #[arg(long, value_name = "NEWSLETTER")]
+    newsletter: Option<String>,
+    /// Of this receiving domain
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    /// For this reason, such as "user unknown"
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<Reason>,
+    /// Of this kind: failure, delay, complaint, autoreply, challenge, other, unclear
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// With this verdict: new, applied, noted, review, forged, stale, untied, decided
+    #[arg(long, value_name = "VERDICT", value_parser = verdict_word)]
+    verdict: Option<Verdict>,
+    /// Sums by reason instead: for each domain or issue
+    #[arg(long, value_name = "domain|issue", value_parser = over, exclusive = true)]
+    sums: Option<Over>,
+    /// Only before this bounce: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<BounceId>,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: u16,
+}
+
+/// What to decide.
+#[derive(Debug, clap::Args)]
+pub struct Review {
+    /// The bounce
+    #[arg(value_name = "ID")]
+    id: Option<BounceId>,
+    /// as-read, hard, soft, complaint, leave, nothing
+    #[arg(long = "as", value_name = "DECISION", value_parser = decision, requires = "id")]
+    decision: Option<Decision>,
+    /// Keep these words, so that the next mail with them needs nobody
+    #[arg(long, value_name = "WORDS", requires = "decision", requires = "reason")]
+    phrase: Option<String>,
+    /// What the phrase means, such as "mailbox full"
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<Reason>,
+    /// Take back what this bounce did to its reader
+    #[arg(long, requires = "id", conflicts_with = "decision")]
+    take_back: bool,
+}
+
+fn reason(word: &str) -> Result<Reason, String> {
+    Reason::parse(word).ok_or_else(|| allowed(Reason::ALL.iter().map(|r| r.as_str())))
+}
+
+fn verdict_word(word: &str) -> Result<Verdict, String> {
+    Verdict::parse(word).ok_or_else(|| allowed(Verdict::ALL.iter().map(|v| v.as_str())))
+}
+
+fn over(word: &str) -> Result<Over, String> {
+    Over::parse(word).ok_or_else(|| allowed(Over::ALL.iter().map(|o| o.as_str())))
+}
+
+fn decision(word: &str) -> Result<Decision, String> {
+    Decision::parse(word).ok_or_else(|| allowed(Decision::ALL.iter().map(|d| d.as_str())))
+}
+
+fn allowed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    format!("allowed: {}", words.collect::<Vec<_>>().join(", "))
 }
 
 /// Runs the command.
@@ -28,6 +113,9 @@ pub enum Command {
 pub async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Inspect { files } => inspect(context, &files),
+        Command::Read { files } => read(context, &files).await,
+        Command::List(list) => show(context, list).await,
+        Command::Review(review) => decide(context, review).await,
     }
 }
 
@@ -105,4 +193,148 @@ fn write_words(out: &mut impl std::io::Write, file: &Path, record: &Record) -> s
         }
     }
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line reads the clock")]
+fn now() -> Millis {
+    jiff::Timestamp::now().into()
+}
+
+#[derive(Serialize)]
+struct Stored<'a> {
+    file: &'a Path,
+    bounce: Option<BounceId>,
+    known: bool,
+}
+
+/// Stores each file, then decides about everything that is new.
+async fn read(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let open = context.open().await?;
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        let raw = match read_limited(file) {
+            Ok(raw) => raw,
+            Err(error) => {
+                context.output.remark(format_args!("{}: {error}", file.display()));
+                code = exit::Code::NoInput.into();
+                continue;
+            }
+        };
+        let mut tx = open.store.begin().await?;
+        let received = inbox::receive(&mut tx, Intake::File, &raw, now()).await?;
+        tx.commit().await?;
+        let (bounce, words) = match received {
+            Received::New(id) => (Some(id), format!("stored as bounce {id}")),
+            Received::Known => (None, "stored before".to_owned()),
+        };
+        let stored = Stored { file, bounce, known: bounce.is_none() };
+        context.output.result(&stored, format_args!("{}: {words}", file.display()));
+    }
+    let key = open.key.token();
+    loop {
+        let done = verdict::step(&open.store, &key, now()).await?;
+        if done.read == 0 {
+            break;
+        }
+        context.output.remark(format_args!(
+            "{} decided: something followed from {}, {} wait for review",
+            done.read, done.applied, done.review
+        ));
+    }
+    Ok(code)
+}
+
+async fn show(context: &Context, list: List) -> anyhow::Result<ExitCode> {
+    let open = context.open().await?;
+    if let Some(over) = list.sums {
+        for sum in list::sums(&open.store, over, i64::from(list.limit)).await? {
+            let text =
+                format!("{}: {}, {} ({} hard)", sum.place, sum.reason, sum.reports, sum.hard);
+            let record = serde_json::json!({
+                over.as_str(): sum.place, "reason": sum.reason, "reports": sum.reports, "hard": sum.hard,
+            });
+            context.output.result(&record, text);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let filter = Filter {
+        newsletter: list.newsletter,
+        domain: list.domain,
+        reason: list.reason.map(|reason| reason.as_str().to_owned()),
+        kind: list.kind,
+        verdict: list.verdict,
+    };
+    for line in list::page(&open.store, &filter, list.before, i64::from(list.limit)).await? {
+        print(context, line.into(), None);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn decide(context: &Context, asked: Review) -> anyhow::Result<ExitCode> {
+    let open = context.open().await?;
+    let Some(id) = asked.id else {
+        let filter = Filter { verdict: Some(Verdict::Review), ..Filter::default() };
+        for line in list::page(&open.store, &filter, None, 100).await? {
+            let excerpt = list::excerpt(&open.store, line.id).await?;
+            print(context, line.into(), Some(excerpt));
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let outcome = match (asked.decision, asked.take_back) {
+        (None, false) => {
+            let after = BounceId(id.0.saturating_add(1));
+            let page = list::page(&open.store, &Filter::default(), Some(after), 1).await?;
+            let line =
+                page.into_iter().find(|line| line.id == id).ok_or(review::Error::Missing(id))?;
+            let excerpt = list::excerpt(&open.store, id).await?;
+            print(context, line.into(), Some(excerpt));
+            return Ok(ExitCode::SUCCESS);
+        }
+        (decision, take_back) => {
+            let phrase = asked.phrase.as_deref().zip(asked.reason);
+            let mut tx = open.store.begin().await?;
+            let outcome = match decision {
+                Some(decision) => review::decide(&mut tx, id, decision, phrase, now()).await?,
+                None if take_back => review::take_back(&mut tx, id, now()).await?,
+                None => return Ok(exit::Code::Usage.into()),
+            };
+            tx.commit().await?;
+            outcome
+        }
+    };
+    context.output.result(&serde_json::json!({"bounce": id, "outcome": outcome}), &outcome);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Serialize)]
+struct WithExcerpt<'a> {
+    #[serde(flatten)]
+    printed: Printed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excerpt: Option<&'a str>,
+}
+
+fn print(context: &Context, printed: Printed, excerpt: Option<String>) {
+    let first = printed.report.recipients.first();
+    let mut text = format!(
+        "{} {} {} {}{}: {}",
+        printed.bounce,
+        printed.received_at,
+        printed.report.kind,
+        printed.newsletter.as_deref().unwrap_or("-"),
+        printed.number.map(|number| format!(" {number}")).unwrap_or_default(),
+        printed.verdict
+    );
+    if !printed.why.is_empty() {
+        text.push_str(&format!(" ({})", printed.why));
+    }
+    if let Some(recipient) = first {
+        text.push_str(&format!("\n    {}: {}", recipient.address, recipient.reason));
+    }
+    if let Some(excerpt) = &excerpt {
+        for line in excerpt.lines().filter(|line| !line.trim().is_empty()).take(20) {
+            text.push_str(&format!("\n    | {}", line.trim_end()));
+        }
+    }
+    context.output.result(&WithExcerpt { printed, excerpt: excerpt.as_deref() }, text);
 }

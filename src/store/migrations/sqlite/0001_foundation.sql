@@ -276,6 +276,7 @@ create table bounce (
 create index bounce_new on bounce (id) where verdict = 'new';
 create index bounce_for_review on bounce (id) where verdict = 'review';
 create index bounce_by_delivery on bounce (delivery_id);
+create index bounce_by_time on bounce (received_at);
 
 -- Tokens of providers that are taken once, as hashes; forgotten after two days.
 create table webhook_token (

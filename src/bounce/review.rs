@@ -1,0 +1,309 @@
+//! Where a person decides: what waits, what they decide, and what the reader of
+//! bounces learns from it.
+
+use serde::Serialize;
+use serde_json::json;
+use sqlx::types::Json;
+
+use rundbrief_subscribers::standing::{Event, Reason as By};
+
+use super::inbox::BounceId;
+use super::phrase::{self, Meaning, Table};
+use super::reason::Reason;
+use super::record::{Recipient, Record};
+use super::report;
+use super::rule::{self, Weight};
+use super::tie::{self, Tied};
+use super::verdict::{self, Verdict};
+use crate::store::Tx;
+use crate::store::value::Millis;
+use crate::subscriber::standing::{self, Cause};
+use crate::{on, row, words};
+
+/// The longest phrase that can be taught, in bytes, and the shortest.
+const PHRASE: std::ops::RangeInclusive<usize> = 8..=200;
+
+words! {
+    /// What a person decides about a report.
+    Decision {
+        /// The reader was right, and it shall follow: what the breaker held back.
+        AsRead = "as-read",
+        /// The address is dead.
+        Hard = "hard",
+        /// It counts as a soft bounce.
+        Soft = "soft",
+        /// It is a complaint.
+        Complaint = "complaint",
+        /// The person wants to leave.
+        Leave = "leave",
+        /// Nothing follows.
+        Nothing = "nothing",
+    }
+}
+
+/// Why a decision was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such report.
+    #[error("there is no bounce {0}. `rundbrief bounce review` lists what waits")]
+    Missing(BounceId),
+    /// Somebody decided already, or nothing was to decide.
+    #[error("bounce {0} does not wait for a decision: it is {1}")]
+    Decided(BounceId, Verdict),
+    /// It cannot be applied to anybody.
+    #[error("bounce {0} is tied to no mail of ours: it can only be decided as \"nothing\"")]
+    Untied(BounceId),
+    /// A phrase that is too short or too long.
+    #[error("a phrase has {} to {} bytes, so that it means one thing", PHRASE.start(), PHRASE.end())]
+    Phrase,
+    /// A phrase for a decision that names no reason.
+    #[error("a phrase is kept with a reason: decide as hard or soft, with --reason")]
+    Reasonless,
+    /// The subscription does not allow it.
+    #[error(transparent)]
+    Standing(#[from] standing::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// Applying failed.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// What editors taught the reader.
+pub struct Learned {
+    table: Option<Table>,
+}
+
+impl Learned {
+    /// Reads an unclear mail by what was taught; nothing when that says nothing.
+    pub fn read(&self, raw: &[u8]) -> Option<Record> {
+        let table = self.table.as_ref()?;
+        let read = report::read(raw);
+        let hits = table.all(&read.excerpt.split_whitespace().collect::<Vec<_>>().join(" "));
+        let reason = hits.into_iter().find_map(|hit| match hit.meaning {
+            Meaning::Reason(reason) => Some(reason),
+            Meaning::Weak(_)
+            | Meaning::BeforeRecipient
+            | Meaning::AtRecipient
+            | Meaning::AfterContent
+            | Meaning::Subject
+            | Meaning::Daemon
+            | Meaning::Failed
+            | Meaning::Delayed
+            | Meaning::Arrived
+            | Meaning::Quoted
+            | Meaning::Away
+            | Meaning::AwayText
+            | Meaning::Challenge
+            | Meaning::Filter
+            | Meaning::Complaint
+            | Meaning::Leave
+            | Meaning::Receipt => None,
+        })?;
+        let recipient = Recipient {
+            address: String::new(),
+            original: None,
+            status: None,
+            action: "failed".to_owned(),
+            reply: None,
+            reason: reason.as_str().to_owned(),
+            hard: Some(reason.is_hard()),
+        };
+        let mut record = Record::from(&read);
+        "failure".clone_into(&mut record.kind);
+        record.recipients = vec![recipient];
+        Some(record)
+    }
+}
+
+/// What editors taught the reader so far.
+///
+/// # Errors
+/// The database failed.
+pub async fn learned(tx: &mut Tx) -> sqlx::Result<Learned> {
+    let rows: Vec<(String, String)> =
+        on!(*tx, |c| sqlx::query_as("select reason, words from phrase order by id")
+            .fetch_all(c)
+            .await)?;
+    let text: String =
+        rows.into_iter().map(|(reason, words)| format!("[{reason}]\n{words}\n")).collect();
+    let table = (!text.is_empty()).then(|| Table::parse(text.into()).ok()).flatten();
+    Ok(Learned { table })
+}
+
+/// What a mail is that a person wrote to a delivery's return path.
+pub fn of_person(raw: &[u8]) -> (Verdict, String) {
+    let text = report::read(raw).excerpt;
+    let leaves = phrase::table().all(&text).iter().any(|hit| hit.meaning == Meaning::Leave);
+    let why = if leaves { "a person asks to leave" } else { "a person wrote" };
+    (Verdict::Review, why.to_owned())
+}
+
+row! {
+    /// A report under decision.
+    Held {
+        /// What it says.
+        report: Json<Record>,
+        /// Where it stands.
+        verdict: Verdict,
+    }
+}
+
+/// Decides about a report that waits; what follows happens in the same transaction.
+/// A phrase is kept, so that the next mail with these words needs nobody.
+///
+/// # Errors
+/// See [`Error`]; nothing was decided then.
+pub async fn decide(
+    tx: &mut Tx,
+    id: BounceId,
+    decision: Decision,
+    phrase: Option<(&str, Reason)>,
+    now: Millis,
+) -> Result<String, Error> {
+    let held = held(tx, id).await?.ok_or(Error::Missing(id))?;
+    if held.verdict != Verdict::Review {
+        return Err(Error::Decided(id, held.verdict));
+    }
+    let outcome = if decision == Decision::Nothing {
+        "nothing follows".to_owned()
+    } else {
+        let tied = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
+        follow(tx, id, &held.report.0, &tied, decision, now).await?
+    };
+    if let Some((words, reason)) = phrase {
+        keep(tx, words, reason, decision, now).await?;
+    }
+    on!(*tx, |c| sqlx::query(
+        "update bounce
+         set verdict = 'decided', decision = $2, decided_at = $3
+         where id = $1 and verdict = 'review'"
+    )
+    .bind(id)
+    .bind(decision)
+    .bind(now)
+    .execute(c)
+    .await
+    .map(drop))?;
+    audit(tx, "decided", id, decision.as_str(), now).await?;
+    Ok(outcome)
+}
+
+async fn held(tx: &mut Tx, id: BounceId) -> sqlx::Result<Option<Held>> {
+    on!(*tx, |c| sqlx::query_as("select report, verdict from bounce where id = $1")
+        .bind(id)
+        .fetch_optional(c)
+        .await)
+}
+
+async fn follow(
+    tx: &mut Tx,
+    id: BounceId,
+    report: &Record,
+    tied: &Tied,
+    decision: Decision,
+    now: Millis,
+) -> Result<String, Error> {
+    let subscriber = tied.subscriber.ok_or(Error::Untied(id))?;
+    let weight = match decision {
+        Decision::AsRead => {
+            let first = report.recipients.first().map_or("", |r| r.address.as_str());
+            rule::weigh(report, first)
+        }
+        Decision::Soft => Weight::Soft(Reason::Unspecified),
+        Decision::Complaint => Weight::Complaint,
+        Decision::Leave => Weight::Leave,
+        Decision::Nothing => Weight::Nothing,
+        Decision::Hard => {
+            // A person's word needs no second bounce.
+            let evidence = json!({"bounce": id, "delivery": tied.delivery, "issue": tied.issue});
+            let cause = Cause { reason: By::Editor, evidence: &evidence, at: now };
+            let change =
+                standing::change(tx, subscriber, tied.newsletter, Event::Bounced, cause).await?;
+            return Ok(format!("{} became {}", change.was, change.became));
+        }
+    };
+    let (_, why) = verdict::apply(tx, id, report, tied, subscriber, weight, now).await?;
+    Ok(why)
+}
+
+/// Keeps a phrase; the same words again take the newer reason.
+async fn keep(
+    tx: &mut Tx,
+    words: &str,
+    reason: Reason,
+    decision: Decision,
+    now: Millis,
+) -> Result<(), Error> {
+    let fits = match decision {
+        Decision::Hard => reason.is_hard(),
+        Decision::Soft => !reason.is_hard(),
+        Decision::AsRead | Decision::Complaint | Decision::Leave | Decision::Nothing => false,
+    };
+    if !fits {
+        return Err(Error::Reasonless);
+    }
+    let words = phrase::fold(&words.split_whitespace().collect::<Vec<_>>().join(" "));
+    let readable =
+        Table::parse(format!("[{reason}]\n{words}\n").into()).is_ok_and(|t| t.len() == 1);
+    if !PHRASE.contains(&words.len()) || !readable {
+        return Err(Error::Phrase);
+    }
+    on!(*tx, |c| sqlx::query(
+        "insert into phrase (words, reason, hard, at)
+         values ($1, $2, $3, $4)
+         on conflict (words) do update set reason = excluded.reason, hard = excluded.hard"
+    )
+    .bind(words)
+    .bind(reason.as_str())
+    .bind(reason.is_hard())
+    .bind(now)
+    .execute(c)
+    .await
+    .map(drop))?;
+    Ok(())
+}
+
+/// Takes back what a report did to its reader: they get mail again, and what was
+/// remembered of their bounces is forgotten.
+///
+/// # Errors
+/// See [`Error`]. Somebody who left or complained does not come back this way.
+pub async fn take_back(tx: &mut Tx, id: BounceId, now: Millis) -> Result<String, Error> {
+    held(tx, id).await?.ok_or(Error::Missing(id))?;
+    let tied = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
+    let subscriber = tied.subscriber.ok_or(Error::Untied(id))?;
+    let evidence = json!({"bounce": id, "taken_back": true});
+    let cause = Cause { reason: By::Editor, evidence: &evidence, at: now };
+    let change = standing::change(tx, subscriber, tied.newsletter, Event::Restored, cause).await?;
+    verdict::forget(tx, change.subscription).await?;
+    audit(tx, "taken back", id, "", now).await?;
+    Ok(format!("{} became {}", change.was, change.became))
+}
+
+/// A line of the audit log.
+#[derive(Serialize)]
+struct Detail<'a> {
+    decision: &'a str,
+}
+
+async fn audit(
+    tx: &mut Tx,
+    act: &str,
+    id: BounceId,
+    decision: &str,
+    now: Millis,
+) -> sqlx::Result<()> {
+    on!(*tx, |c| sqlx::query(
+        "insert into audit (at, actor, act, noun, noun_id, detail)
+         values ($1, 'command line', $2, 'bounce', $3, $4)"
+    )
+    .bind(now)
+    .bind(act)
+    .bind(id)
+    .bind(Json(Detail { decision }))
+    .execute(c)
+    .await
+    .map(drop))
+}

@@ -1,0 +1,207 @@
+//! What follows from a bounce for a subscription. Pure: what came back and what
+//! came back before give the effect; storing it is `verdict`'s.
+//!
+//! Only evidence about the address counts. What is our own fault raises an alarm
+//! and counts against nobody.
+
+use super::reason::Reason;
+use super::record::Record;
+use crate::store::value::Millis;
+
+/// A day, in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Two hard bounces count as two when this many hours lie between them, so that one
+/// outage around midnight is one.
+const APART_HOURS: i64 = 18;
+/// A hard bounce is forgotten after this many days without another.
+const HARD_MEMORY_DAYS: i64 = 180;
+
+/// When a newsletter gives an address up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// Hard bounces on different days. One or two.
+    pub hard: u32,
+    /// The score of soft bounces: each counts one and decays. At 4.5, five in short
+    /// order or seven weekly ones; one a month never gets there.
+    pub soft: f64,
+    /// Days after which a soft bounce weighs half.
+    pub half_life_days: f64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { hard: 2, soft: 4.5, half_life_days: 30.0 }
+    }
+}
+
+/// What a report weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The address is dead.
+    Hard(Reason),
+    /// The reader's mailbox or system refused, for now.
+    Soft(Reason),
+    /// The fault is ours: an alarm, nothing else.
+    Ours(Reason),
+    /// Somebody complained.
+    Complaint,
+    /// Somebody wants to leave, and said so by a program.
+    Leave,
+    /// Nothing about the address.
+    Nothing,
+}
+
+/// What is remembered of a subscription's bounces.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Memory {
+    /// The score of soft bounces when it was last changed.
+    pub score: f64,
+    /// When that was.
+    pub scored_at: Option<Millis>,
+    /// The last hard bounce that counted.
+    pub hard_at: Option<Millis>,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effect {
+    /// Remember this.
+    Remember(Memory),
+    /// Remember this, and give the address up.
+    GiveUp(Memory),
+    /// Suppress the address for good.
+    Complain,
+    /// They left.
+    Leave,
+    /// Nothing changes.
+    Nothing,
+}
+
+/// What a report weighs for the recipient `address`, if it names them, else for the
+/// first who failed.
+pub fn weigh(record: &Record, address: &str) -> Weight {
+    match record.kind.as_str() {
+        "complaint" => match record.feedback.as_deref() {
+            Some("opt-out" | "opt-out-list") => Weight::Leave,
+            Some("auth-failure" | "dmarc" | "virus") => Weight::Nothing,
+            Some(_) | None => Weight::Complaint,
+        },
+        "failure" => {
+            let failed = || record.recipients.iter().filter(|r| r.action == "failed");
+            let theirs = failed().find(|r| {
+                let named = |a: &str| a.eq_ignore_ascii_case(address);
+                named(&r.address) || r.original.as_deref().is_some_and(named)
+            });
+            let Some(recipient) = theirs.or_else(|| failed().next()) else {
+                return Weight::Nothing;
+            };
+            let reason = Reason::parse(&recipient.reason).unwrap_or(Reason::Unspecified);
+            if recipient.hard == Some(true) {
+                Weight::Hard(reason)
+            } else if reason.is_ours() {
+                Weight::Ours(reason)
+            } else {
+                Weight::Soft(reason)
+            }
+        }
+        _ => Weight::Nothing,
+    }
+}
+
+/// What follows from a report at a moment.
+pub fn effect(weight: Weight, memory: Memory, policy: Policy, at: Millis) -> Effect {
+    match weight {
+        Weight::Hard(_) => {
+            let since = memory.hard_at.map(|before| at.0 - before.0);
+            let memory = Memory { hard_at: Some(at), ..memory };
+            let again = since
+                .is_some_and(|ms| (APART_HOURS * DAY / 24..=HARD_MEMORY_DAYS * DAY).contains(&ms));
+            if policy.hard <= 1 || again {
+                return Effect::GiveUp(memory);
+            }
+            // The first of a day stays, or a mail each hour would never make two days.
+            if since.is_some_and(|ms| ms < APART_HOURS * DAY / 24) {
+                return Effect::Nothing;
+            }
+            Effect::Remember(memory)
+        }
+        Weight::Soft(_) => {
+            let score = decayed(memory, policy, at) + 1.0;
+            let memory = Memory { score, scored_at: Some(at), ..memory };
+            if score >= policy.soft { Effect::GiveUp(memory) } else { Effect::Remember(memory) }
+        }
+        Weight::Complaint => Effect::Complain,
+        Weight::Leave => Effect::Leave,
+        Weight::Ours(_) | Weight::Nothing => Effect::Nothing,
+    }
+}
+
+/// The score as it stands at a moment: half of it is gone after each half-life.
+pub fn decayed(memory: Memory, policy: Policy, at: Millis) -> f64 {
+    let Some(scored_at) = memory.scored_at else { return 0.0 };
+    let days = (at.0 - scored_at.0).max(0) as f64 / DAY as f64;
+    memory.score * 0.5_f64.powf(days / policy.half_life_days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HARD: Weight = Weight::Hard(Reason::UserUnknown);
+    const SOFT: Weight = Weight::Soft(Reason::MailboxFull);
+
+    fn day(n: i64) -> Millis {
+        Millis(n * DAY)
+    }
+
+    fn remembered(effect: Effect) -> Memory {
+        match effect {
+            Effect::Remember(memory) => memory,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn two_hard_bounces_on_different_days_give_an_address_up() {
+        let policy = Policy::default();
+        let first = remembered(effect(HARD, Memory::default(), policy, day(10)));
+        assert_eq!(effect(HARD, first, policy, Millis(day(10).0 + DAY / 24)), Effect::Nothing);
+        assert!(matches!(effect(HARD, first, policy, day(11)), Effect::GiveUp(_)));
+        assert!(matches!(effect(HARD, first, policy, day(10 + 181)), Effect::Remember(_)));
+        let strict = Policy { hard: 1, ..policy };
+        assert!(matches!(effect(HARD, Memory::default(), strict, day(1)), Effect::GiveUp(_)));
+    }
+
+    #[test]
+    fn soft_bounces_decay() {
+        let policy = Policy::default();
+        let mut memory = Memory::default();
+        for week in 0..4 {
+            memory = remembered(effect(SOFT, memory, policy, day(week)));
+        }
+        assert!((decayed(memory, policy, day(33)) - memory.score / 2.0).abs() < 1e-9);
+        // A full mailbox once a month is never given up.
+        let mut memory = Memory::default();
+        for month in 0..100 {
+            memory = remembered(effect(SOFT, memory, policy, day(month * 30)));
+        }
+        // Five in short order are.
+        let mut memory = Memory::default();
+        for hour in 0..4 {
+            memory = remembered(effect(SOFT, memory, policy, Millis(hour)));
+        }
+        assert!(matches!(effect(SOFT, memory, policy, Millis(4)), Effect::GiveUp(_)));
+    }
+
+    #[test]
+    fn what_is_our_fault_counts_against_nobody() {
+        for reason in Reason::ALL {
+            let weight = Weight::Ours(reason);
+            assert_eq!(
+                effect(weight, Memory::default(), Policy::default(), day(1)),
+                Effect::Nothing
+            );
+            assert!(!(reason.is_ours() && reason.is_hard()));
+        }
+    }
+}
