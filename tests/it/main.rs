@@ -4,9 +4,9 @@
 
 mod app;
 mod archive;
+mod bounce;
 mod compose;
 mod delivery;
-mod bounce;
 mod delivery_model;
 mod delivery_states;
 mod deploy;
