@@ -10,6 +10,7 @@ pub mod archive;
 pub mod error;
 pub mod health;
 pub mod page;
+pub mod picture;
 pub mod preference_words;
 pub mod preferences;
 pub mod raw;
@@ -105,6 +106,7 @@ pub fn table() -> Vec<Route> {
         row("/archive/{newsletter}", Role::Public, get(archive::newsletter)),
         row("/archive/{newsletter}/{number}", Role::Public, get(archive::issue)),
         row("/archive/{newsletter}/{number}/{article}", Role::Public, get(archive::article)),
+        row("/picture/{file}", Role::Public, get(picture::show)),
         row(page::STYLE_PATH, Role::Public, get(page::style)),
         row(page::ICON_PATH, Role::Public, get(page::icon)),
         row("/report", Role::Editor, get(report::index)),

@@ -14,7 +14,7 @@ use crate::article::entry::{self, Article, BY_HAND, Identity};
 use crate::article::{ArticleId, Html};
 use crate::source::collect;
 use crate::source::fetch::Client;
-use crate::source::finding::Reading;
+use crate::source::finding::{Finding, Reading};
 use crate::source::reach::Reach;
 use crate::source::selector::Written;
 use crate::source::{block, folder};
@@ -92,58 +92,47 @@ async fn add(
         Client::new(Reach::new(open.config.fetch.allow.clone())).context("the HTTP client")?;
     let mut code = None;
     for input in inputs {
-        let read =
-            match Url::parse(input).ok().filter(|url| matches!(url.scheme(), "http" | "https")) {
-                Some(url) => of_web(&client, &url, &written).await,
-                None => of_file(Path::new(input), address.as_ref(), &written).await,
-            };
-        let input = match read {
-            Ok(input) if collect::is_article(&input.reading.record) => input,
-            Ok(empty) => {
-                empty
-                    .reading
-                    .findings
-                    .iter()
-                    .for_each(|finding| context.output.remark(format!("{input}: {finding}")));
-                context
-                    .output
-                    .remark(format!("{input}: no article found in it; nothing was stored"));
-                code = code.or(Some(Code::Data));
-                continue;
-            }
+        let web = Url::parse(input).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let read = match web {
+            Some(url) => of_web(&client, &url, &written).await,
+            None => of_file(Path::new(input), address.as_ref(), &written).await,
+        };
+        let done = match read {
+            Ok(input) => keep(context, &open, &client, input).await?,
             Err(fault) => {
                 context.output.remark(format!("{input}: {fault:#}"));
-                code = code.or(Some(super::exit::code(&fault)));
-                continue;
+                Some(super::exit::code(&fault))
             }
         };
-        let identity = Identity { source: None, origin: BY_HAND.to_owned(), guid: input.guid };
-        let taken = collect::take(
-            &open.store,
-            &client,
-            &identity,
-            input.reading,
-            input.folder.as_deref(),
-            now(),
-        )
-        .await?;
-        for finding in &taken.findings {
-            context.output.remark(format!("{}: {finding}", input.name));
-        }
-        let article = entry::get(&open.store, taken.stored.id())
-            .await?
-            .context("the article is gone again")?;
-        context.output.result(
-            &article,
-            format!(
-                "{:>6}  {:<7}  {}",
-                article.article,
-                taken.stored.as_str(),
-                article.record.title
-            ),
-        );
+        code = code.or(done);
     }
     Ok(code.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Stores what was read and says so; a code where it is no article.
+async fn keep(
+    context: &Context,
+    open: &super::Open,
+    client: &Client,
+    input: Input,
+) -> anyhow::Result<Option<Code>> {
+    let remark = |finding: &Finding| context.output.remark(format!("{}: {finding}", input.name));
+    if !collect::is_article(&input.reading.record) {
+        input.reading.findings.iter().for_each(remark);
+        context
+            .output
+            .remark(format!("{}: no article found in it; nothing was stored", input.name));
+        return Ok(Some(Code::Data));
+    }
+    let identity = Identity { source: None, origin: BY_HAND.to_owned(), guid: input.guid };
+    let folder = input.folder.as_deref();
+    let taken = collect::take(&open.store, client, &identity, input.reading, folder, now()).await?;
+    taken.findings.iter().for_each(remark);
+    let article = entry::get(&open.store, taken.stored.id()).await?;
+    let article = article.context("the article is gone again")?;
+    let line = format!("{:>6}  {:<7}  {}", article.article, taken.stored.as_str(), taken.title);
+    context.output.result(&article, line);
+    Ok(None)
 }
 
 /// One thing to add, as read.

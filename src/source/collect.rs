@@ -122,6 +122,28 @@ pub async fn fetch_one(
     Ok(collected)
 }
 
+/// Fetches the source that has been due longest; `None` when none is due or another process
+/// took it. The daemon calls this until there is nothing.
+///
+/// # Errors
+/// As with [`fetch_one`]; the source's own failure is recorded already.
+pub async fn step(
+    store: &Store,
+    client: &Client,
+    now: Millis,
+) -> sqlx::Result<Option<(Source, Result<Collected, Error>)>> {
+    for source in super::due(store, now).await? {
+        let mut tx = store.begin().await?;
+        let mine = super::claim(&mut tx, &source, now).await?;
+        tx.commit().await?;
+        if mine {
+            let collected = fetch_one(store, client, &source, now).await;
+            return Ok(Some((source, collected)));
+        }
+    }
+    Ok(None)
+}
+
 /// Gets an article's pictures and stores it. What is known and whole is not touched.
 ///
 /// # Errors

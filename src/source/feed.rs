@@ -194,12 +194,7 @@ fn record(entry: model::Entry, address: Option<&Url>, language: Option<&str>) ->
             .collect(),
         ..Record::default()
     };
-    for category in &entry.categories {
-        let name = prose::squeeze(category.label.as_deref().unwrap_or(&category.term));
-        if !name.is_empty() && !record.categories.contains(&name) {
-            record.categories.push(name);
-        }
-    }
+    record.categories = categories(&entry);
     record.kicker = record.categories.first().cloned().into_iter().collect();
     let summary =
         entry.summary.as_ref().map(|text| markup(&text.content, text.content_type.as_ref()));
@@ -229,6 +224,18 @@ fn record(entry: model::Entry, address: Option<&Url>, language: Option<&str>) ->
         || record.url.as_ref().map_or_else(|| record.title.clone(), |url| url.as_str().to_owned());
     let guid = if entry.id.is_empty() || entry.id.len() > GUID { made() } else { entry.id };
     Entry { guid, reading: Reading { record, findings } }
+}
+
+/// The names of its categories, each once.
+fn categories(entry: &model::Entry) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for category in &entry.categories {
+        let name = prose::squeeze(category.label.as_deref().unwrap_or(&category.term));
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// A title's text; titles carry markup and entities whatever their type says.
