@@ -11,6 +11,7 @@
 //! where a person decides the rest.
 
 pub mod inbox;
+pub mod maildir;
 pub mod verdict;
 
 pub mod breaker;

@@ -17,6 +17,7 @@ mod fetch;
 mod house;
 mod inbox;
 mod letter;
+mod maildir;
 mod postgres;
 mod preflight;
 mod reader;

@@ -1,0 +1,256 @@
+//! What each loop does in one turn. No turn loops by itself: it does one thing, or
+//! one batch, and says whether there is more.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
+
+use crate::bounce::{maildir, verdict};
+use crate::cli::Open;
+use crate::config::key;
+use crate::delivery::settle::EVIDENCE;
+use crate::delivery::transport;
+use crate::delivery::worker::{self, Round, Worker};
+use crate::issue::due::{self, Begun, Composed};
+use crate::issue::freeze::Chance;
+use crate::letter::address::Office;
+use crate::read;
+use crate::source::fetch::Client;
+use crate::source::reach::Reach;
+use crate::source::{self, collect};
+use crate::store::Store;
+use crate::store::value::Millis;
+use crate::subscriber::standing;
+
+/// Replies that are due after a stop are waited for this long.
+const AFTER_THE_DOT: Duration = Duration::from_secs(60);
+
+/// Whether a loop turns again at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// There may be more.
+    Again,
+    /// Nothing is left to do now.
+    Wait,
+}
+
+/// What the turns need.
+#[derive(Debug)]
+pub struct Tick {
+    store: Store,
+    key: rundbrief_subscribers::token::Key,
+    office: Office,
+    client: Client,
+    maildir: Option<PathBuf>,
+    clock: fn() -> Millis,
+    /// None where no relay is configured: everything else works.
+    worker: Option<Mutex<Worker>>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Tick {
+    /// Gets ready to turn. The data directory's lock must be held.
+    ///
+    /// # Errors
+    /// The journal, the database, a secret or TLS cannot be had.
+    pub async fn begin(
+        open: &Open,
+        clock: fn() -> Millis,
+        stopping: watch::Receiver<bool>,
+    ) -> anyhow::Result<Tick> {
+        let worker = if open.config.transport.is_empty() {
+            tracing::warn!("daemon: no [transport.NAME]: nothing is delivered");
+            None
+        } else {
+            Some(Mutex::new(sign_on(open, clock).await?))
+        };
+        Ok(Tick {
+            store: open.store.clone(),
+            key: open.key.token(),
+            office: Office::of(&open.config)?,
+            client: Client::new(Reach::new(open.config.fetch.allow.clone()))?,
+            maildir: open.config.bounce.maildir.clone(),
+            clock,
+            worker,
+            stopping,
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)().timestamp()
+    }
+
+    fn stopped(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Newsletters that are due are composed; queued issues whose time has come begin;
+    /// pauses of readers end.
+    ///
+    /// # Errors
+    /// The database failed, or a letter cannot be made.
+    pub async fn schedule(&self) -> anyhow::Result<Next> {
+        let now = self.now();
+        for (newsletter, composed) in due::compose(&self.store, &self.office, now).await? {
+            note(newsletter.definition.slug.as_str(), &composed);
+        }
+        let mut chance = chance;
+        let begun = due::begin(&self.store, &self.office, now, &mut chance).await?;
+        let any = begun.iter().any(|begun| matches!(begun, Begun::Frozen(_)));
+        for begun in &begun {
+            if let Begun::Asked(issue) = begun {
+                tracing::warn!(issue = issue.0, "issue: late, an editor is asked");
+            }
+        }
+        let mut tx = self.store.begin().await?;
+        let back = standing::resume_due(&mut tx, Millis::from(now)).await?;
+        tx.commit().await?;
+        if back > 0 {
+            tracing::info!(readers = back, "subscriber: pauses ended");
+        }
+        Ok(if any { Next::Again } else { Next::Wait })
+    }
+
+    /// The source that waits longest is fetched.
+    ///
+    /// # Errors
+    /// The database failed. A source that cannot be read is its own trouble: it is
+    /// recorded there, and logged.
+    pub async fn source(&self) -> anyhow::Result<Next> {
+        let now = Millis::from(self.now());
+        let due = source::due(&self.store, now).await?;
+        let Some(source) = due.first() else { return Ok(Next::Wait) };
+        let mut tx = self.store.begin().await?;
+        let ours = source::claim(&mut tx, source, now).await?;
+        tx.commit().await?;
+        if ours {
+            match collect::fetch_one(&self.store, &self.client, source, now).await {
+                Ok(collected) => {
+                    let (new, changed) = collected.counts();
+                    let findings = collected.findings.len();
+                    tracing::info!(source = source.slug, new, changed, findings, "source: fetched");
+                }
+                Err(collect::Error::Source(reason)) => {
+                    tracing::warn!(source = source.slug, reason, "source: failed");
+                }
+                Err(error @ collect::Error::Database(_)) => return Err(error.into()),
+            }
+        }
+        Ok(if self.stopped() { Next::Wait } else { Next::Again })
+    }
+
+    /// One round of the worker.
+    ///
+    /// # Errors
+    /// The database or the journal failed.
+    pub async fn delivery(&self) -> anyhow::Result<Next> {
+        Ok(match self.round().await? {
+            Some(Round::Busy) => Next::Again,
+            Some(Round::Idle(_) | Round::Blocked(_)) | None => Next::Wait,
+        })
+    }
+
+    /// The same, with what it said; none without a relay.
+    ///
+    /// # Errors
+    /// The database or the journal failed.
+    pub async fn round(&self) -> anyhow::Result<Option<Round>> {
+        match &self.worker {
+            Some(worker) => Ok(Some(worker.lock().await.round().await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Mails in the Maildir are stored and moved on; what was stored is decided about.
+    ///
+    /// # Errors
+    /// The Maildir or the database failed.
+    pub async fn bounce(&self) -> anyhow::Result<Next> {
+        let now = Millis::from(self.now());
+        let mut any = false;
+        if let Some(maildir) = &self.maildir {
+            any = maildir::step(&self.store, maildir, now).await? > 0;
+        }
+        any |= verdict::step(&self.store, &self.key, now).await?.read > 0;
+        Ok(if any && !self.stopped() { Next::Again } else { Next::Wait })
+    }
+
+    /// Stops delivering: what is on the wire gets its answer or becomes unknown.
+    ///
+    /// # Errors
+    /// The database failed: what the journal holds is recorded at the next start.
+    pub async fn end(&self) -> anyhow::Result<()> {
+        if let Some(worker) = &self.worker {
+            worker.lock().await.drain(AFTER_THE_DOT).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Randomness for one letter's marks.
+fn chance() -> Chance {
+    let octets = key::random().expect("the system gave randomness for the master key");
+    let half = |at: usize| {
+        let mut half = [0; 16];
+        half.copy_from_slice(&octets[at..at + 16]);
+        u128::from_ne_bytes(half)
+    };
+    Chance { slots: half(0), marks: half(16) }
+}
+
+async fn sign_on(open: &Open, clock: fn() -> Millis) -> anyhow::Result<Worker> {
+    let config = &open.config;
+    let (name, transport) = transport::the_one(config)?;
+    let setup = worker::Setup {
+        transport: name.to_owned(),
+        relay: transport::relay(name, transport, &config.mail.domain)?,
+        connections: transport.connections,
+        rate: transport.messages_per_second,
+        domain_rate: transport.messages_per_second_and_domain,
+        return_path: transport::return_path(config)?,
+        keys: transport::keys(config)?,
+        key: open.key.token(),
+        clock,
+        evidence: EVIDENCE,
+    };
+    let (worker, found) = Worker::start(open.store.clone(), &config.directory, setup).await?;
+    if found.proven + found.back + found.unknown > 0 {
+        tracing::warn!(
+            proven = found.proven,
+            back = found.back,
+            unknown = found.unknown,
+            "delivery: took over from a process that ended in mid-send"
+        );
+    }
+    Ok(worker)
+}
+
+fn note(newsletter: &str, composed: &Composed) {
+    match composed {
+        Composed::Waits(issue) => {
+            tracing::info!(newsletter, issue = issue.0, "issue: composed, waits as a draft");
+        }
+        Composed::Queued(issue) => tracing::info!(newsletter, issue = issue.0, "issue: queued"),
+        Composed::Blocked(issue, findings) => {
+            let findings = findings.len();
+            tracing::warn!(newsletter, issue = issue.0, findings, "issue: composed, blocked");
+        }
+        Composed::Nothing => tracing::info!(newsletter, "issue: nothing new"),
+        Composed::Skipped => tracing::warn!(newsletter, "issue: its time passed, skipped"),
+        Composed::Taken => {}
+    }
+}
+
+/// Deliveries that are not at their end.
+///
+/// # Errors
+/// The database failed.
+pub async fn remaining(store: &Store) -> sqlx::Result<i64> {
+    let text = "
+        select count(*)
+        from delivery
+        where state in ('queued', 'claimed', 'sending', 'deferred', 'unknown')";
+    read!(store, |db| sqlx::query_scalar(text).fetch_one(db).await)
+}
