@@ -94,14 +94,13 @@ fn render(note: &Note<'_>, brand: &Brand, language: Language) -> Mail {
         foot: footer::html(&foot, &look),
     };
     let mut flow = Flow::new();
-    flow.paragraph(first);
     flow.heading(Level::One, &title);
-    for (index, piece) in note.pieces.iter().enumerate() {
-        let said = index == 0 && sentence(piece).is_some();
-        if !said {
-            piece_text(piece, &mut flow);
-        }
+    for piece in &note.pieces {
+        piece_text(piece, &mut flow);
     }
+    let masthead = [Some(&publication.name), publication.claim.as_ref()];
+    flow.rule();
+    flow.lines(masthead.into_iter().flatten().map(String::as_str));
     footer::text(&foot, &look, &mut flow);
     Mail { text: flow.finish(), html: sheet::document(&sheet, &look).into_string(), subject }
 }

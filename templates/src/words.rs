@@ -47,8 +47,6 @@ pub struct Words {
     pub privacy: &'static str,
     /// Link to the accessibility statement.
     pub accessibility: &'static str,
-    /// Before the publisher's name, as a link to its web site.
-    pub website: &'static str,
     /// Heading of the imprint.
     pub imprint: &'static str,
     /// Before the representative.

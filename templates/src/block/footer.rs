@@ -28,9 +28,9 @@ impl Foot<'_> {
         add(look.words.privacy, &self.publication.privacy_url);
         let accessibility = self.publication.accessibility_url.as_deref();
         add(look.words.accessibility, accessibility.unwrap_or_default());
-        let home = self.publication.home_url.as_deref();
-        let site = format!("{}: {}", look.words.website, self.publication.imprint.name);
-        add(&site, home.unwrap_or_default());
+        if let Some(home) = &self.publication.home_url {
+            add(host(home), home);
+        }
         links
     }
 }
@@ -94,7 +94,6 @@ pub fn html(foot: &Foot<'_>, look: &Look<'_>) -> Markup {
 /// The same as text. A link that is a slot stands on a line of its own too.
 pub fn text(foot: &Foot<'_>, look: &Look<'_>, flow: &mut Flow) {
     let imprint = &foot.publication.imprint;
-    flow.rule();
     flow.paragraph(&foot.reason);
     for link in foot.links(look) {
         flow.link(&link.text, &link.url);
@@ -148,4 +147,10 @@ fn dialled(phone: &str) -> String {
         }
     }
     out
+}
+
+/// The host of an address, as its words.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }

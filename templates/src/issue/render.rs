@@ -51,6 +51,7 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
     if fitted.shortened {
         words::text(&note(&look, &whole), &mut flow);
     }
+    flow.rule();
     footer::text(&foot, &look, &mut flow);
     Mail {
         subject: issue.subject.clone(),

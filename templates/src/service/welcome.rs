@@ -61,7 +61,7 @@ pub fn render(mail: &Welcome<'_>, brand: &Brand, language: Language) -> Mail {
                 ),
             ],
             reason: format!("Sie erhalten diese E-Mail, weil Sie {name} abonniert haben."),
-            links: links,
+            links,
         },
         Language::English => Note {
             publication: mail.publication,
@@ -78,7 +78,7 @@ pub fn render(mail: &Welcome<'_>, brand: &Brand, language: Language) -> Mail {
                 ),
             ],
             reason: format!("You receive this email because you subscribed to {name}."),
-            links: links,
+            links,
         },
     };
     service::render(&note, brand, language)

@@ -20,7 +20,6 @@ pub(super) const WORDS: Words = Words {
     web_version: "View in browser",
     privacy: "Privacy notice",
     accessibility: "Accessibility statement",
-    website: "Website",
     imprint: "Legal notice (Impressum)",
     represented_by: "Represented by",
     responsible: "Responsible for the content",

@@ -20,7 +20,6 @@ pub(super) const WORDS: Words = Words {
     web_version: "Im Browser ansehen",
     privacy: "Datenschutz",
     accessibility: "Erklärung zur Barrierefreiheit",
-    website: "Website",
     imprint: "Impressum",
     represented_by: "Vertreten durch",
     responsible: "Verantwortlich für den Inhalt",
