@@ -1,77 +1,102 @@
-//! A Maildir that the mail server delivers bounces into: what is new is stored, then
-//! moved to `cur` as seen. Nothing is deleted. Killed in between, it is stored again
-//! as known, once.
+//! A Maildir that is watched: what lies in `new` is stored, then moved to `cur`.
+//! A crash in between finds it again, and it counts once. Nothing is deleted.
 
-use std::io::Read as _;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use tokio::fs;
+use tokio::io::AsyncReadExt as _;
 
 use super::inbox::{self, Intake};
 use super::mime;
 use crate::store::Store;
 use crate::store::value::Millis;
 
-/// Mails of one step: one transaction, some tens of milliseconds.
-const BATCH: usize = 100;
+/// Mails that one step takes at most.
+const MAILS: usize = 100;
+/// Bytes of mail that one step takes, about.
+const BYTES: usize = 16 * 1024 * 1024;
 
-/// Stores the next new mails and answers how many; call it until there are none.
+/// Stores the oldest mails in `new` and moves them to `cur`; how many it took. Call
+/// it until that is none.
 ///
 /// # Errors
-/// The Maildir cannot be read, or the database failed; what was stored is moved.
+/// The directory cannot be read or written, or the database failed. What was
+/// stored stays stored.
 pub async fn step(store: &Store, maildir: &Path, now: Millis) -> anyhow::Result<usize> {
-    let from = maildir.to_owned();
-    let mails = tokio::task::spawn_blocking(move || read(&from)).await??;
-    if mails.is_empty() {
+    let mut taken: Vec<(OsString, Vec<u8>)> = Vec::new();
+    let mut bytes = 0;
+    for name in names(maildir).await? {
+        if taken.len() >= MAILS || bytes >= BYTES {
+            break;
+        }
+        // Another reader of the same Maildir may have been faster.
+        if let Some(raw) = read(&maildir.join("new").join(&name)).await? {
+            bytes += raw.len();
+            taken.push((name, raw));
+        }
+    }
+    if taken.is_empty() {
         return Ok(0);
     }
     let mut tx = store.begin().await?;
-    for (_, raw) in &mails {
+    for (_, raw) in &taken {
         inbox::receive(&mut tx, Intake::Maildir, raw, now).await?;
     }
     tx.commit().await?;
-    let count = mails.len();
-    for (path, _) in mails {
-        seen(maildir, &path)?;
+    for (name, _) in &taken {
+        keep(maildir, name).await?;
     }
-    tracing::info!(mails = count, "bounce: taken from the Maildir");
-    Ok(count)
+    tracing::info!(mails = taken.len(), "maildir read");
+    Ok(taken.len())
 }
 
-/// The first files of `new` by their names. Anything but a plain file is passed by.
-fn read(maildir: &Path) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+/// The names in `new`, the oldest first: they begin with the time (maildir(5)).
+async fn names(maildir: &Path) -> anyhow::Result<Vec<OsString>> {
     let new = maildir.join("new");
-    let list = std::fs::read_dir(&new).with_context(|| {
-        format!("[bounce] maildir: {}. Is it a Maildir, and may this user read it?", new.display())
+    let mut entries = fs::read_dir(&new).await.with_context(|| {
+        format!("{}: is this a Maildir, and may this user read it?", new.display())
     })?;
-    let mut paths = Vec::new();
-    for entry in list {
-        let entry = entry?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if !hidden && entry.file_type()?.is_file() {
-            paths.push(entry.path());
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next_entry().await? {
+        let name = entry.file_name();
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        // A link could point anywhere; a mail is a file.
+        if !hidden && entry.file_type().await.is_ok_and(|kind| kind.is_file()) {
+            names.push(name);
         }
     }
-    paths.sort();
-    paths.truncate(BATCH);
-    let mut mails = Vec::with_capacity(paths.len());
-    for path in paths {
-        // What is longer than a mail may be is stored by its beginning, for a person.
-        let limit = u64::try_from(mime::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        let mut raw = Vec::new();
-        let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
-        file.take(limit).read_to_end(&mut raw).with_context(|| path.display().to_string())?;
-        mails.push((path, raw));
-    }
-    Ok(mails)
+    names.sort_unstable();
+    Ok(names)
 }
 
-/// Moves a file to `cur` with the flag *seen*.
-fn seen(maildir: &Path, path: &Path) -> anyhow::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.split(":2,").next().unwrap_or_default();
-    let to = maildir.join("cur").join(format!("{name}:2,S"));
-    std::fs::rename(path, &to).with_context(|| {
-        format!("{} cannot be moved to cur. May this user write there?", path.display())
-    })
+async fn read(file: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let opened = match fs::File::open(file).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(|| file.display().to_string())?,
+    };
+    let mut raw = Vec::new();
+    opened.take(mime::MAX_BYTES as u64 + 1).read_to_end(&mut raw).await?;
+    Ok(Some(raw))
+}
+
+/// Moves a mail to `cur`, marked as seen.
+async fn keep(maildir: &Path, name: &OsString) -> anyhow::Result<()> {
+    let mut seen = name.clone();
+    if !name.as_encoded_bytes().contains(&b':') {
+        seen.push(":2,S");
+    }
+    let to: PathBuf = maildir.join("cur").join(seen);
+    match fs::rename(maildir.join("new").join(name), &to).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // Moved by somebody else, or `cur` is missing: then it is made.
+            fs::create_dir_all(maildir.join("cur")).await?;
+            match fs::rename(maildir.join("new").join(name), &to).await {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                moved => Ok(moved?),
+            }
+        }
+        moved => moved.with_context(|| format!("{}: may this user write there?", to.display())),
+    }
 }

@@ -203,8 +203,8 @@ async fn too_much_at_once_is_held_back_until_an_editor_looked(app: App) {
     let world = World::new(&app, 40).await;
     let (issue, deliveries) = world.issue(1, "accepted", day(0)).await;
     let mut ids = Vec::new();
-    for reader in 0..25 {
-        let to = verp(&world.token(issue, deliveries[reader], reader));
+    for (reader, delivery) in deliveries.iter().enumerate().take(25) {
+        let to = verp(&world.token(issue, *delivery, reader));
         ids.push(world.receive(&failure(&to, FULL), day(0)).await);
     }
     assert_eq!(world.step(day(0)).await, Done { read: 25, applied: 0, review: 25 });
