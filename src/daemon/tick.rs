@@ -10,9 +10,8 @@ use tokio::sync::{Mutex, watch};
 use crate::bounce::{maildir, verdict};
 use crate::cli::Open;
 use crate::config::key;
-use crate::delivery::settle::EVIDENCE;
 use crate::delivery::transport;
-use crate::delivery::worker::{self, Round, Worker};
+use crate::delivery::worker::{Round, Worker};
 use crate::issue::due::{self, Begun, Composed};
 use crate::issue::freeze::Chance;
 use crate::letter::address::Office;
@@ -201,21 +200,8 @@ fn chance() -> Chance {
 }
 
 async fn sign_on(open: &Open, clock: fn() -> Millis) -> anyhow::Result<Worker> {
-    let config = &open.config;
-    let (name, transport) = transport::the_one(config)?;
-    let setup = worker::Setup {
-        transport: name.to_owned(),
-        relay: transport::relay(name, transport, &config.mail.domain)?,
-        connections: transport.connections,
-        rate: transport.messages_per_second,
-        domain_rate: transport.messages_per_second_and_domain,
-        return_path: transport::return_path(config)?,
-        keys: transport::keys(config)?,
-        key: open.key.token(),
-        clock,
-        evidence: EVIDENCE,
-    };
-    let (worker, found) = Worker::start(open.store.clone(), &config.directory, setup).await?;
+    let setup = transport::setup(&open.config, &open.key, clock)?;
+    let (worker, found) = Worker::start(open.store.clone(), &open.config.directory, setup).await?;
     if found.proven + found.back + found.unknown > 0 {
         tracing::warn!(
             proven = found.proven,

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use lettre::transport::smtp::authentication::Credentials;
-use rundbrief_subscribers::address::EmailAddress;
+use rundbrief_subscribers::key::Master;
 use secrecy::ExposeSecret as _;
+
+use super::pool::ReturnPath;
+use super::{settle, worker};
 
 use crate::config::Config;
 use crate::config::transport::{Mechanism, Tls, Transport};
-use crate::delivery::pool::ReturnPath;
 use crate::letter::dkim;
 use crate::smtp::relay::{Deadlines, Login, Relay, Security, Setup};
+use crate::store::value::Millis;
 
 /// The transport that delivers: the one there is.
 ///
@@ -29,6 +32,35 @@ pub fn the_one(config: &Config) -> anyhow::Result<(&str, &Transport)> {
             "[transport.{first}] and [transport.{second}] in rundbrief.toml: one relay delivers everything. Remove the other"
         ),
     }
+}
+
+/// Everything a worker needs, from the configuration.
+///
+/// # Errors
+/// There is not exactly one transport, the return path is no mailbox, or a secret
+/// cannot be read.
+pub fn setup(
+    config: &Config,
+    key: &Master,
+    clock: fn() -> Millis,
+) -> anyhow::Result<worker::Setup> {
+    let (name, transport) = the_one(config)?;
+    let path = &config.mail.return_path;
+    let (local, domain) = path.rsplit_once('@').with_context(|| {
+        format!("rundbrief.toml: mail.return_path = {path:?}; a mailbox like bounce@example.org")
+    })?;
+    Ok(worker::Setup {
+        transport: name.to_owned(),
+        relay: relay(name, transport, &config.mail.domain)?,
+        connections: transport.connections,
+        rate: transport.messages_per_second,
+        domain_rate: transport.messages_per_second_and_domain,
+        return_path: ReturnPath { local: local.to_owned(), domain: domain.to_owned() },
+        keys: keys(config)?,
+        key: key.token(),
+        clock,
+        evidence: settle::EVIDENCE,
+    })
 }
 
 /// The relay that a transport describes; `hello` is our own name.
@@ -63,16 +95,6 @@ pub fn relay(name: &str, transport: &Transport, hello: &str) -> anyhow::Result<R
         deadlines: Deadlines::default(),
     };
     Relay::new(setup).with_context(|| format!("[transport.{name}]"))
-}
-
-/// How the mails' return path is made.
-///
-/// # Errors
-/// `mail.return_path` is no address.
-pub fn return_path(config: &Config) -> anyhow::Result<ReturnPath> {
-    let address = EmailAddress::parse(&config.mail.return_path)
-        .with_context(|| format!("mail.return_path {:?}", config.mail.return_path))?;
-    Ok(ReturnPath { local: address.local().to_owned(), domain: address.domain().to_owned() })
 }
 
 /// The keys that sign, in the order of the file.

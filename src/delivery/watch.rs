@@ -45,17 +45,24 @@ pub async fn state(store: &Store, issue: IssueId) -> sqlx::Result<String> {
     Ok(state)
 }
 
-/// The frozen letter of an issue; its hash is checked.
+/// The frozen letter of an issue, its hash checked, and the domain it is from.
 ///
 /// # Errors
 /// It is not there or not what was frozen.
-pub async fn letter(store: &Store, issue: IssueId) -> anyhow::Result<Letter> {
-    let text = "select frozen, content_hash from letter where issue_id = $1";
-    let found: Option<(Vec<u8>, Vec<u8>)> =
+pub async fn letter(store: &Store, issue: IssueId) -> anyhow::Result<(Letter, Option<String>)> {
+    let text = "
+        select l.frozen, l.content_hash, n.definition -> 'sender' ->> 'address' as sender
+        from letter l
+        join issue i on i.id = l.issue_id
+        join newsletter n on n.id = i.newsletter_id
+        where l.issue_id = $1";
+    let found: Option<(Vec<u8>, Vec<u8>, Option<String>)> =
         read!(store, |db| sqlx::query_as(text).bind(issue).fetch_optional(db).await)?;
-    let (frozen, hash) =
+    let (frozen, hash, sender) =
         found.with_context(|| format!("issue {issue} is being sent and has no letter"))?;
-    Letter::from_bytes(&frozen, &hash).with_context(|| format!("issue {issue}"))
+    let letter = Letter::from_bytes(&frozen, &hash).with_context(|| format!("issue {issue}"))?;
+    let domain = sender.and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned()));
+    Ok((letter, domain))
 }
 
 /// Which of these deliveries nobody wants any more: left, paused, suppressed.

@@ -82,6 +82,8 @@ pub struct Worker {
     pub(super) setup: Setup,
     pub(super) sessions: JoinSet<Ended>,
     pub(super) issues: Vec<Sending>,
+    /// Only this issue is delivered; none: all.
+    only: Option<IssueId>,
     /// Next issue to claim from: they take turns.
     turn: usize,
     pub(super) claimed: VecDeque<(Claim, Arc<Running>)>,
@@ -150,6 +152,7 @@ impl Worker {
             setup,
             sessions: JoinSet::new(),
             issues: Vec::new(),
+            only: None,
             turn: 0,
             claimed: VecDeque::new(),
             held: HashMap::new(),
@@ -202,6 +205,11 @@ impl Worker {
         ids.into_iter()
     }
 
+    /// Delivers this issue and leaves the others alone.
+    pub fn only(&mut self, issue: IssueId) {
+        self.only = Some(issue);
+    }
+
     /// Why the relay was last found not to work, in its own words.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
@@ -233,7 +241,8 @@ impl Worker {
 
     /// Which issues are to be sent, which are not any more, who has left.
     async fn look(&mut self, now: Millis) -> anyhow::Result<()> {
-        let seen = watch::issues(&self.store).await?;
+        let mut seen = watch::issues(&self.store).await?;
+        seen.retain(|issue| self.only.is_none_or(|only| only == issue.id));
         for issue in seen.iter().filter(|issue| issue.state == "expanding") {
             while let expand::Progress::More(_) = expand::step(&self.store, issue.id, now).await? {}
         }
@@ -248,13 +257,10 @@ impl Worker {
         }
         for issue in &seen {
             if !self.issues.iter().any(|sending| sending.running.id == issue.id) {
-                let letter = watch::letter(&self.store, issue.id).await?;
-                let running = Running {
-                    id: issue.id,
-                    letter,
-                    keys: self.setup.keys.clone(),
-                    halted: false.into(),
-                };
+                let (letter, from) = watch::letter(&self.store, issue.id).await?;
+                let signs = |key: &&Arc<dkim::Key>| from.as_ref().is_some_and(|d| key.signs_for(d));
+                let keys = self.setup.keys.iter().filter(signs).cloned().collect();
+                let running = Running { id: issue.id, letter, keys, halted: false.into() };
                 let (running, cursor) = (Arc::new(running), Cursor::START);
                 self.issues.push(Sending { running, cursor, empty_until: None, cancelled: false });
             }

@@ -83,15 +83,15 @@ pub async fn save(
         return Ok(reader::unknown(&headers));
     };
     let form = Filled::read(&fields);
-    let person = match form.person() {
-        Ok(person) => person,
-        Err(_) => return Ok(page(visit, &form, None).status(StatusCode::UNPROCESSABLE_ENTITY)),
-    };
+    let person = form.person();
     let now = now();
     let mut tx = site.store.begin().await?;
-    if person != subscriber.person {
-        subscriber::rename(&mut tx, subscriber.id, &person, now).await?;
+    if let Ok(person) = &person
+        && *person != subscriber.person
+    {
+        subscriber::rename(&mut tx, subscriber.id, person, now).await?;
     }
+    // A name that is none keeps nobody from leaving.
     for one in &visit.subscriptions {
         let field = field(one);
         let wish = fields.iter().find(|(name, _)| *name == field);
@@ -104,6 +104,9 @@ pub async fn save(
     let Some((visit, subscriber)) = present(&visit) else {
         return Ok(reader::unknown(&headers));
     };
+    if person.is_err() {
+        return Ok(page(visit, &form, None).status(StatusCode::UNPROCESSABLE_ENTITY));
+    }
     let saved = words::of(visit.language()).saved;
     Ok(page(visit, &Filled::from(&subscriber.person), Some(saved)))
 }

@@ -266,6 +266,10 @@ async fn a_name_that_is_none_is_refused_and_kept_in_the_form(app: App) {
     assert!(page.contains("keine Web- oder E-Mail-Adresse"), "{page}");
     assert!(page.contains("aria-invalid=\"true\" aria-describedby=\"given_name-wrong\""), "{page}");
     assert_eq!(reader.person().await.given.as_str(), "Änne & Co");
+    assert_eq!(reader.stands().await, Standing::Active);
+    let leaves = format!("given_name=%3Cb%3E&newsletter-{}=leave", reader.newsletter);
+    assert_eq!(reader.post(&reader.link(Kind::Preferences), &leaves).await.0, 422);
+    assert_eq!(reader.stands().await, Standing::Left, "a bad name keeps nobody from leaving");
 }
 
 async fn a_reader_pauses_returns_and_leaves(app: App) {
