@@ -10,6 +10,7 @@ pub mod compose;
 pub mod content;
 pub mod draft;
 pub mod due;
+pub mod forecast;
 pub mod freeze;
 pub mod inbox;
 pub mod preflight;
@@ -60,6 +61,10 @@ row! {
         paused_why: Option<String>,
         /// Readers counted when it was frozen.
         total: Option<i64>,
+        /// What an approver saw.
+        approved_hash: Option<Vec<u8>>,
+        /// Who approved it.
+        approved_by: Option<String>,
         /// When it came to be.
         created_at: Millis,
         /// When it changed last.
@@ -77,7 +82,7 @@ macro_rules! select {
         concat!(
             "select i.id, i.newsletter_id, n.slug as newsletter, i.number, i.state, i.subject,
                     i.preheader, i.content, i.slot, i.send_at, i.paused_from, i.paused_why,
-                    i.total, i.created_at, i.updated_at, i.frozen_at, i.finished_at
+                    i.total, i.approved_hash, i.approved_by, i.created_at, i.updated_at, i.frozen_at, i.finished_at
              from issue i
              join newsletter n on n.id = i.newsletter_id
              ",
@@ -215,12 +220,40 @@ pub async fn queue(
 ) -> Result<(), Error> {
     let done = on!(*tx, |c| sqlx::query(
         "update issue
-         set state = 'queued', send_at = $2, idempotency_key = $3, updated_at = $4
+         set state = 'queued', idempotency_key = $3,
+             send_at = case when state = 'draft' then $2 else send_at end,
+             updated_at = case when state = 'draft' then $4 else updated_at end
          where id = $1 and (state = 'draft' or (state = 'queued' and idempotency_key = $3))"
     )
     .bind(issue)
     .bind(send_at)
     .bind(request)
+    .bind(Millis::from(now))
+    .execute(c)
+    .await
+    .map(|done| done.rows_affected()))?;
+    moved(tx, done, issue, Step::Queue).await
+}
+
+/// Records that somebody approved exactly this: see [`freeze::Material::hash`].
+///
+/// # Errors
+/// It is no draft (any more).
+pub async fn approve(
+    tx: &mut Tx,
+    issue: IssueId,
+    hash: &[u8],
+    by: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let done = on!(*tx, |c| sqlx::query(
+        "update issue
+         set approved_hash = $2, approved_by = $3, approved_at = $4
+         where id = $1 and state = 'draft'"
+    )
+    .bind(issue)
+    .bind(hash)
+    .bind(by)
     .bind(Millis::from(now))
     .execute(c)
     .await

@@ -252,6 +252,16 @@ pub async fn due(store: &Store, now: Timestamp) -> anyhow::Result<Vec<Newsletter
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The short names of all sources, to hold a newsletter's rules against.
+///
+/// # Errors
+/// The database failed.
+pub async fn source_names(store: &Store) -> sqlx::Result<Vec<String>> {
+    let rows: Vec<(String,)> =
+        read!(store, |db| sqlx::query_as("select slug from source").fetch_all(db).await)?;
+    Ok(rows.into_iter().map(|(slug,)| slug).collect())
+}
+
 /// Moves the schedule on from the moment it stands at. Of several processes
 /// that see the same moment due, one gets `true`.
 ///

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use sqlx::types::Json;
 
-use super::IssueId;
 use super::compose::{self, Candidate, Composed, Draft, LeftOut};
+use super::content::Content;
+use super::state::Step;
+use super::{Issue, IssueId};
 use crate::article::{ArticleId, Record};
 use crate::newsletter::{Newsletter, NewsletterId};
 use crate::store::Tx;
@@ -125,7 +127,46 @@ async fn insert(
     .await
     })?;
     let Some((id,)) = id else { return Ok(None) };
-    for (position, (item, section)) in draft.content.items().enumerate() {
+    place(tx, id, &draft.content).await?;
+    Ok(Some(id))
+}
+
+/// Stores what an editor changed in a draft, if nobody else changed it meanwhile.
+///
+/// # Errors
+/// It is no draft (any more), or was changed since it was read.
+pub async fn save(
+    tx: &mut Tx,
+    old: &Issue,
+    new: &Draft,
+    now: Timestamp,
+) -> Result<(), super::Error> {
+    let done = on!(*tx, |c| sqlx::query(
+        "update issue
+         set subject = $3, preheader = $4, content = $5, updated_at = $6
+         where id = $1 and state = 'draft' and updated_at = $2"
+    )
+    .bind(old.id)
+    .bind(old.updated_at)
+    .bind(&new.subject)
+    .bind(&new.preheader)
+    .bind(Json(&new.content))
+    .bind(Millis::from(now))
+    .execute(c)
+    .await
+    .map(|done| done.rows_affected()))?;
+    super::moved(tx, done, old.id, Step::Queue).await?;
+    on!(*tx, |c| sqlx::query("delete from issue_article where issue_id = $1")
+        .bind(old.id)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    Ok(place(tx, old.id, &new.content).await?)
+}
+
+/// Writes down which articles an issue shows, in which order.
+async fn place(tx: &mut Tx, id: IssueId, content: &Content) -> sqlx::Result<()> {
+    for (position, (item, section)) in content.items().enumerate() {
         on!(*tx, |c| sqlx::query(
             "insert into issue_article (issue_id, position, section, article_id, revision)
              values ($1, $2, $3, $4, $5)"
@@ -139,5 +180,5 @@ async fn insert(
         .await
         .map(|_| ()))?;
     }
-    Ok(Some(id))
+    Ok(())
 }

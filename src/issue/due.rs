@@ -8,7 +8,7 @@ use super::preflight::{self, Finding};
 use super::state::State;
 use super::{Error, Issue, IssueId, archive, draft};
 use crate::letter::address::Office;
-use crate::newsletter::definition::{Late, WhenDue};
+use crate::newsletter::definition::{Approval, Late, WhenDue};
 use crate::newsletter::{self, Newsletter};
 use crate::schedule::Moment;
 use crate::store::Store;
@@ -86,7 +86,7 @@ async fn compose_one(
     let at_once = match policies.when_due {
         WhenDue::Queue => !late || policies.late == Late::Send,
         WhenDue::Draft => false,
-    };
+    } && policies.approval == Approval::None;
     if !at_once {
         return Ok(Composed::Waits(id));
     }

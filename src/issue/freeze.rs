@@ -29,6 +29,18 @@ pub struct Chance {
     pub marks: u128,
 }
 
+impl Chance {
+    /// Of 32 random octets.
+    pub fn of(octets: [u8; 32]) -> Self {
+        let half = |at: usize| {
+            octets[at..at + 16]
+                .iter()
+                .fold(0, |number: u128, octet| number << 8 | u128::from(*octet))
+        };
+        Self { slots: half(0), marks: half(16) }
+    }
+}
+
 /// Everything that a letter is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Material<'a> {

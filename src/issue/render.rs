@@ -114,7 +114,7 @@ fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {
 
 /// The subject area, unless the section says it already.
 fn kicker(record: &Record, section: Option<&str>) -> Option<String> {
-    let said = record.categories.first().or(record.kicker.last())?.trim();
+    let said = record.categories.first().or(record.kicker.first())?.trim();
     let new = !said.is_empty() && section.is_none_or(|section| section != said);
     new.then(|| said.to_owned())
 }

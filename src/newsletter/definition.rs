@@ -163,6 +163,20 @@ pub struct Policies {
     pub when_due: WhenDue,
     /// Between *queue* and the first mail.
     pub undo_minutes: Minutes,
+    /// Who must have seen an issue before it is queued.
+    pub approval: Approval,
+}
+
+/// Who must have seen an issue before it is queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// Nobody else.
+    #[default]
+    None,
+    /// Somebody other than who queues it approved exactly this mail. An issue of the
+    /// schedule then waits as a draft.
+    Required,
 }
 
 /// What happens with an issue whose time passed while nothing ran.
@@ -231,6 +245,7 @@ impl Default for Policies {
             unknown: Unknown::default(),
             when_due: WhenDue::default(),
             undo_minutes: Minutes::new(2),
+            approval: Approval::default(),
         }
     }
 }

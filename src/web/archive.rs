@@ -138,14 +138,22 @@ struct Shelf {
     zone: TimeZone,
 }
 
+/// An article's page as a file that stands alone, before the issue is public.
+pub fn file(newsletter: &Newsletter, edition: &Edition, piece: &Piece, base: &str) -> String {
+    whole(&Shelf::of(newsletter.clone()), edition, piece).alone(base)
+}
+
 impl Shelf {
+    fn of(newsletter: Newsletter) -> Shelf {
+        let publication = newsletter.definition.publication();
+        let zone = newsletter.definition.time_zone.zone();
+        Shelf { newsletter, publication, zone }
+    }
+
     async fn find(site: &Site, slug: &str) -> Result<Shelf, Error> {
         let newsletter = newsletter::find(&site.store, slug).await?;
         let newsletter = newsletter.filter(|n| n.definition.slug.as_str() == slug);
-        let newsletter = newsletter.ok_or(Error::NotFound)?;
-        let publication = newsletter.definition.publication();
-        let zone = newsletter.definition.time_zone.zone();
-        Ok(Shelf { newsletter, publication, zone })
+        Ok(Shelf::of(newsletter.ok_or(Error::NotFound)?))
     }
 
     async fn edition(&self, site: &Site, number: i64) -> Result<Edition, Error> {

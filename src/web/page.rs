@@ -50,6 +50,17 @@ impl Page {
     }
 }
 
+impl Page {
+    /// The page as a file that stands alone: the style inside, addresses with our own
+    /// before them.
+    pub fn alone(self, base: &str) -> String {
+        let link = format!("<link rel=\"stylesheet\" href=\"{}\">", *STYLE_ADDRESS);
+        let text = self.markup.into_string().replace(&link, &format!("<style>{STYLE}</style>"));
+        text.replace("href=\"/", &format!("href=\"{base}/"))
+            .replace("src=\"/", &format!("src=\"{base}/"))
+    }
+}
+
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let mut response = (self.status, Html(self.markup.into_string())).into_response();

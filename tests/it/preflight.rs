@@ -114,6 +114,8 @@ fn issue(content: Content) -> Issue {
         paused_from: None,
         paused_why: None,
         total: None,
+        approved_hash: None,
+        approved_by: None,
         created_at: at,
         updated_at: at,
         frozen_at: None,

@@ -91,6 +91,9 @@ create table issue (
     paused_from text,             -- paused: the state to come back to
     paused_why text,
     idempotency_key text,         -- of the request that queued it
+    approved_hash bytea,          -- what an approver saw: mail and sender
+    approved_by text,
+    approved_at bigint,
     content_hash bytea,           -- of the frozen letter
     total bigint,                 -- readers counted when frozen
     expand_cursor bigint not null default 0, -- last subscription expanded

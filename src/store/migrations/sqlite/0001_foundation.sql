@@ -91,6 +91,9 @@ create table issue (
     paused_from text,             -- paused: the state to come back to
     paused_why text,
     idempotency_key text,         -- of the request that queued it
+    approved_hash blob,          -- what an approver saw: mail and sender
+    approved_by text,
+    approved_at integer,
     content_hash blob,           -- of the frozen letter
     total integer,                 -- readers counted when frozen
     expand_cursor integer not null default 0, -- last subscription expanded
