@@ -79,7 +79,7 @@ pub(crate) async fn issue(app: &App, addresses: &[String]) -> IssueId {
     let letter = letter();
     let text = "
         insert into issue (id, newsletter_id, number, state, subject, preheader, content, created_at, frozen_at, updated_at)
-        values (1, 1, 1, 'expanding', 'Hello', '', '{}', 0, 0, 0)";
+        values (1, 1, 1, 'expanding', 'Hello', '', '{\"sections\": []}', 0, 0, 0)";
     on!(tx, |c| sqlx::query(text).execute(c).await.map(|_| ())).unwrap();
     let frozen = letter.to_bytes();
     let text =

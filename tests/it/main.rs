@@ -8,6 +8,7 @@ mod bounce;
 mod compose;
 mod delivery;
 mod delivery_model;
+mod delivery_process;
 mod delivery_states;
 mod deploy;
 mod dkim;

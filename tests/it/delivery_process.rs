@@ -1,0 +1,122 @@
+//! Delivery as a process: killed at random moments, stopped, asked twice.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rundbrief::delivery::sums;
+
+use crate::app::{App, on_both};
+use crate::delivery::{copies, execute, issue, readers};
+use crate::relay::{Fault, Offer, Relay};
+
+on_both![
+    a_killed_process_loses_nobody,
+    a_stopped_process_gives_back_and_says_so,
+    a_relay_that_is_down_is_said_and_nobody_failed,
+];
+
+const CONNECTIONS: usize = 4;
+
+fn initialise(app: &App) {
+    let ended = Command::new(env!("CARGO_BIN_EXE_rundbrief"))
+        .current_dir(app.directory())
+        .args(["init", "--directory", ".", "--database", &app.database])
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+fn send(app: &App, port: u16) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_rundbrief"))
+        .current_dir(app.directory())
+        .args(["send", "1", "--json"])
+        .env("RUNDBRIEF_TRANSPORT__RELAY__HOST", "127.0.0.1")
+        .env("RUNDBRIEF_TRANSPORT__RELAY__PORT", port.to_string())
+        .env("RUNDBRIEF_TRANSPORT__RELAY__TLS", "none")
+        .env("RUNDBRIEF_TRANSPORT__RELAY__CONNECTIONS", CONNECTIONS.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for the end of a process: its code, its last line, its remarks.
+async fn ended(child: Child) -> (Option<i32>, serde_json::Value, String) {
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let last = said
+        .lines()
+        .last()
+        .map_or(serde_json::Value::Null, |line| serde_json::from_str(line).unwrap());
+    (output.status.code(), last, String::from_utf8(output.stderr).unwrap())
+}
+
+async fn a_killed_process_loses_nobody(app: App) {
+    let relay = Relay::start(Offer { delay: Duration::from_millis(2), ..Offer::default() }).await;
+    let total = 1200;
+    let issue = issue(&app, &readers(total)).await;
+    initialise(&app);
+    let mut kills = 0;
+    for wait in [150, 260, 190, 330, 220, 410] {
+        let mut child = send(&app, relay.port);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        let sums = sums::of(&app.store, issue).await.unwrap();
+        assert!(sums.total == 0 || sums.add_up(), "{sums:?}");
+    }
+    let caught = relay.caught().len();
+    assert!(caught > 0, "no process lived long enough to send anything");
+    let (code, report, remarks) = ended(send(&app, relay.port)).await;
+    assert_eq!(code, Some(0), "{remarks}");
+    let unknown = report["unknown"].as_i64().unwrap();
+    assert!(unknown as usize <= kills * CONNECTIONS, "{report}");
+    assert_eq!(report["accepted"].as_i64().unwrap() + unknown, total as i64, "{report}");
+
+    // A quarter of an hour without evidence passes, and the policy sends them again.
+    execute(&app.store, "update delivery set changed_at = 1 where state = 'unknown'").await;
+    let (code, report, remarks) = ended(send(&app, relay.port)).await;
+    assert_eq!(code, Some(0), "{remarks}");
+    assert_eq!(report["state"], "finished", "{report} {remarks}");
+    assert_eq!(report["accepted"], total, "{report}");
+    let copies = copies(&relay);
+    assert_eq!(copies.len(), total, "somebody was lost");
+    let doubled: usize = copies.values().map(|n| n - 1).sum();
+    assert!(doubled <= kills * CONNECTIONS, "{doubled} copies after {kills} kills");
+}
+
+async fn a_stopped_process_gives_back_and_says_so(app: App) {
+    let relay = Relay::start(Offer { delay: Duration::from_millis(5), ..Offer::default() }).await;
+    let issue = issue(&app, &readers(2000)).await;
+    initialise(&app);
+    let mut child = send(&app, relay.port);
+    while relay.caught().len() < 50 && child.try_wait().unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let (code, report, remarks) = ended(child).await;
+    assert_eq!(code, Some(0), "{remarks}");
+    assert!(remarks.contains("stopping"), "{remarks}");
+    assert_eq!(report["accepted"].as_u64().unwrap() as usize, relay.caught().len());
+    assert_eq!(report["queued"].as_i64().unwrap() + report["accepted"].as_i64().unwrap(), 2000);
+    assert!(sums::of(&app.store, issue).await.unwrap().add_up());
+}
+
+async fn a_relay_that_is_down_is_said_and_nobody_failed(app: App) {
+    let relay = Relay::start(Offer { fault: Fault::Refuses, ..Offer::default() }).await;
+    let issue = issue(&app, &readers(20)).await;
+    initialise(&app);
+    let (code, report, remarks) = ended(send(&app, relay.port)).await;
+    assert_eq!(code, Some(75), "{remarks}");
+    assert!(remarks.contains("554 5.3.2 No service"), "{remarks}");
+    assert_eq!((&report["queued"], &report["failed"]), (&20.into(), &0.into()));
+
+    let (first, second) = (send(&app, relay.port), send(&app, relay.port));
+    let codes = [ended(first).await, ended(second).await];
+    let refused = codes.iter().filter(|(_, _, said)| said.contains("another rundbrief")).count();
+    assert!(refused <= 1 && codes.iter().all(|(code, _, _)| *code == Some(75)), "{codes:?}");
+    assert_eq!(sums::of(&app.store, issue).await.unwrap().queued, 20);
+}
