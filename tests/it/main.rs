@@ -5,6 +5,7 @@
 mod app;
 mod archive;
 mod bounce;
+mod collect;
 mod compose;
 mod delivery;
 mod delivery_model;
@@ -19,6 +20,7 @@ mod house;
 mod inbox;
 mod letter;
 mod maildir;
+mod picture;
 mod postgres;
 mod preflight;
 mod reader;
