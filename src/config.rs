@@ -7,6 +7,7 @@
 
 pub mod key;
 pub mod layer;
+pub mod mailbox;
 pub mod network;
 pub mod secret;
 pub mod transport;
@@ -117,6 +118,14 @@ pub struct Fetch {
 pub struct Bounce {
     /// A Maildir that the mail server delivers bounces to; read ones move to `cur`.
     pub maildir: Option<PathBuf>,
+    /// A mailbox that is read by IMAP.
+    pub imap: Option<mailbox::Imap>,
+    /// A mailbox that is read by POP3.
+    pub pop3: Option<mailbox::Pop3>,
+    /// A mailbox in one file.
+    pub mbox: Option<mailbox::Mbox>,
+    /// Where the mail server hands over.
+    pub lmtp: Option<mailbox::Lmtp>,
     /// Endpoints for providers' events, by name.
     #[serde(default)]
     pub webhook: BTreeMap<String, webhook::Webhook>,

@@ -76,6 +76,7 @@ pub mod subscriber;
 
 pub mod bounce;
 pub mod delivery;
+pub mod intake;
 pub mod smtp;
 pub mod webhook;
 

@@ -90,13 +90,13 @@ pub async fn store(
 }
 
 /// What makes it the same mail on whichever way it comes again: all its bytes, but
-/// neither line endings nor what mailboxes write into the head.
+/// neither line endings, empty lines at its end nor what mailboxes write into the head.
 pub fn digest(raw: &[u8]) -> [u8; 32] {
     let mut context = digest::Context::new(&SHA256);
     let mut head = true;
     let mut skipping = false;
-    let body = raw.strip_suffix(b"\n").unwrap_or(raw);
-    for line in body.split(|byte| *byte == b'\n') {
+    let end = raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
+    for line in raw[..end].split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if head {
             let folded = line.first().is_some_and(|first| matches!(first, b' ' | b'\t'));

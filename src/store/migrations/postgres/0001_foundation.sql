@@ -281,6 +281,22 @@ create index bounce_for_review on bounce (id) where verdict = 'review';
 create index bounce_by_delivery on bounce (delivery_id);
 create index bounce_by_time on bounce (received_at);
 
+-- How far each mailbox has been read: UIDVALIDITY and UID, or a file's beginning and offset.
+create table intake_progress (
+    place text primary key,
+    validity bigint not null,
+    position bigint not null,
+    updated_at bigint not null
+);
+
+-- Mails of a POP3 mailbox that are stored and still there, by UIDL.
+create table intake_seen (
+    place text not null,
+    uid text not null,
+    at bigint not null,
+    primary key (place, uid)
+);
+
 -- Tokens of providers that are taken once, as hashes; forgotten after two days.
 create table webhook_token (
     digest bytea primary key,

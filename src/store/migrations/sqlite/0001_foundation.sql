@@ -281,6 +281,22 @@ create index bounce_for_review on bounce (id) where verdict = 'review';
 create index bounce_by_delivery on bounce (delivery_id);
 create index bounce_by_time on bounce (received_at);
 
+-- How far each mailbox has been read: UIDVALIDITY and UID, or a file's beginning and offset.
+create table intake_progress (
+    place text primary key,
+    validity integer not null,
+    position integer not null,
+    updated_at integer not null
+) strict;
+
+-- Mails of a POP3 mailbox that are stored and still there, by UIDL.
+create table intake_seen (
+    place text not null,
+    uid text not null,
+    at integer not null,
+    primary key (place, uid)
+) strict;
+
 -- Tokens of providers that are taken once, as hashes; forgotten after two days.
 create table webhook_token (
     digest blob primary key,
