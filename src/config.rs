@@ -144,12 +144,12 @@ pub struct Log {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{path}: {source}. `rundbrief init` writes a first one; --config FILE names another")]
+    #[error("{path}: {why}. `rundbrief init` writes a first one; --config FILE names another")]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// A field is wrong.
     #[error("{place}: {what}")]
@@ -174,7 +174,7 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, Error> {
         let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+            .map_err(|why| Error::Read { path: path.to_owned(), why })?;
         let mut config = layer::parse(&text, &path.display().to_string(), variables)?;
         let base = path.parent().unwrap_or(Path::new(""));
         config.directory = base.join(&config.directory);

@@ -32,12 +32,12 @@ pub enum Error {
         holder: String,
     },
     /// The file cannot be opened, locked or written.
-    #[error("{path}: {source}. Does the data directory exist, and may this user write there?")]
+    #[error("{path}: {why}. Does the data directory exist, and may this user write there?")]
     Io {
         /// The lock's file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
 }
 
@@ -48,7 +48,7 @@ impl Lock {
     /// [`Error::Held`] names the process that has it.
     pub fn take(directory: &Path) -> Result<Lock, Error> {
         let path = directory.join(FILE);
-        let io = |source| Error::Io { path: path.clone(), source };
+        let io = |why| Error::Io { path: path.clone(), why };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -64,7 +64,7 @@ impl Lock {
                 let holder = holder.trim().to_owned();
                 return Err(Error::Held { path, holder });
             }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
+            Err(TryLockError::Error(why)) => return Err(io(why)),
         }
         file.set_len(0).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;

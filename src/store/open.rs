@@ -38,22 +38,22 @@ pub enum Error {
     #[error("database address {0:?} is neither sqlite:PATH nor postgres://USER@HOST/NAME")]
     Address(String),
     /// The database refuses or cannot be reached.
-    #[error("{place}: {source}. {hint}")]
+    #[error("{place}: {why}. {hint}")]
     Connect {
         /// File or host and name, without a password.
         place: String,
         /// What the driver said.
-        source: sqlx::Error,
+        why: sqlx::Error,
         /// What to do next.
         hint: &'static str,
     },
     /// A migration failed, or the database is newer than this program.
-    #[error("{place}: {source}. Is this program older than the one that wrote the database?")]
+    #[error("{place}: {why}. Is this program older than the one that wrote the database?")]
     Migrate {
         /// File or host and name, without a password.
         place: String,
         /// What the migrator said.
-        source: sqlx::migrate::MigrateError,
+        why: sqlx::migrate::MigrateError,
     },
 }
 
@@ -104,15 +104,15 @@ impl Store {
     /// See [`Error`]; each says where and what to do.
     pub async fn open(location: &Location) -> Result<Store, Error> {
         let store = match location {
-            Location::Sqlite(path) => sqlite(path).await.map_err(|source| Error::Connect {
+            Location::Sqlite(path) => sqlite(path).await.map_err(|why| Error::Connect {
                 place: location.place(),
-                source,
+                why,
                 hint: "Does its folder exist, and may this user write there?",
             })?,
             Location::Postgres(address) => {
-                postgres(address).await.map_err(|source| Error::Connect {
+                postgres(address).await.map_err(|why| Error::Connect {
                     place: location.place(),
-                    source,
+                    why,
                     hint: "Is PostgreSQL running, and do user, password and database exist?",
                 })?
             }
@@ -122,7 +122,7 @@ impl Store {
             Inner::Sqlite { writer, .. } => migrator.run(writer).await,
             Inner::Postgres(pool) => migrator.run(pool).await,
         };
-        done.map_err(|source| Error::Migrate { place: location.place(), source })?;
+        done.map_err(|why| Error::Migrate { place: location.place(), why })?;
         Ok(store)
     }
 }
