@@ -191,7 +191,7 @@ pub fn sign<'k>(
 /// The field's value up to and with `b=`, folded.
 fn unsigned(key: &Key, at: Timestamp, names: &str, body_hash: &str) -> String {
     let mut value = format!(
-        " v=1; a={}-sha256; c=relaxed/relaxed; d={};\r\n s={}; t={};\r\n bh={body_hash};\r\n h=",
+        " v=1; a={}-sha256; c=relaxed/relaxed;\r\n d={};\r\n s={}; t={};\r\n bh={body_hash};\r\n h=",
         key.pair.name(),
         key.domain,
         key.selector,

@@ -77,6 +77,10 @@ pub fn message(
         .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
         .message_id(Some(message_id));
     let mut message = of_a_list(builder, headers, office, marks).multipart(body)?;
+    // lettre leaves ASCII as it is, even where it reads as an encoded word.
+    if headers.subject.contains("=?") {
+        message.headers_mut().insert_raw(raw("Subject", encoded_subject(headers.subject)));
+    }
     // lettre writes UTC; a reader sees the hour of the newsletter's zone.
     let local = jiff::fmt::rfc2822::to_string(headers.date)?;
     message.headers_mut().insert_raw(raw("Date", local));
@@ -170,6 +174,12 @@ fn phrase(name: &str, used: usize, out: &mut String) {
     }
 }
 
+fn encoded_subject(subject: &str) -> String {
+    let mut out = String::new();
+    encoded_words(subject, WORD.min(COLUMNS - "Subject: ".len() - 12), &mut out);
+    out
+}
+
 /// RFC 2047, encoding Q as in section 5 (3); a character never stands in two words.
 /// `first` is the room of the first one.
 fn encoded_words(text: &str, first: usize, out: &mut String) {
@@ -221,6 +231,15 @@ mod tests {
         assert_eq!(to("Jürgen"), "=?utf-8?q?J=C3=BCrgen?= <leserin@example.org>");
         assert_eq!(to(""), "<leserin@example.org>");
         assert!(to(&"Ä".repeat(30)).contains("?=\r\n =?utf-8?q?"));
+    }
+
+    #[test]
+    fn a_subject_that_reads_as_an_encoded_word_stays_as_written() {
+        let subject = "Neu: =?utf-8?q?x?= und mehr davon, bis die Zeile so lang wird wie keine";
+        let mail = format!("Subject: {}\r\n\r\n", encoded_subject(subject));
+        assert!(mail.lines().all(|line| line.len() <= COLUMNS), "{mail}");
+        let parsed = mail_parser::MessageParser::default().parse(mail.as_bytes()).unwrap();
+        assert_eq!(parsed.subject(), Some(subject));
     }
 
     proptest! {

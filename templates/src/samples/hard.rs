@@ -112,12 +112,14 @@ pub(super) fn one_word(mut issue: Issue) -> Issue {
     issue
 }
 
-/// Every text of the issue is followed by the same words.
+/// Every text of the issue is followed by the same words; the subject has its
+/// head replaced, so that it stays as short as a subject must.
 pub(super) fn everywhere(mut issue: Issue, words: &str) -> Issue {
     for_each_text(&mut issue, |text| {
         text.push(' ');
         text.push_str(words);
     });
+    issue.subject = words.split("<!--").next().unwrap_or(words).to_owned();
     issue
 }
 

@@ -1,0 +1,179 @@
+//! Writes every sample in every brand and language as the mail one reader gets,
+//! frozen, spliced and signed as deliveries are, with the DNS zone that belongs
+//! to the signature: `cargo run --example mails -- DIR`. For `tests/mails/judge`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use jiff::Zoned;
+use rundbrief::letter::address::Office;
+use rundbrief::letter::headers::Headers;
+use rundbrief::letter::reader::Recipient;
+use rundbrief::letter::splice::{Head, Reader};
+use rundbrief::letter::{self, Cover, dkim, mime};
+use rundbrief_subscribers::address::EmailAddress;
+use rundbrief_subscribers::key::Master;
+use rundbrief_subscribers::person::{Name, Person};
+use rundbrief_templates::brand::shipped;
+use rundbrief_templates::issue;
+use rundbrief_templates::language::Language;
+use rundbrief_templates::mail::Mail;
+use rundbrief_templates::samples::{self, Sample};
+use rundbrief_templates::slot::Slots;
+
+const DOMAIN: &str = "musterhafen.example.org";
+/// The judges put a `Received:` of 01:00:05 UTC on top.
+const DATE: &str = "2026-11-23T02:00:00+01:00[Europe/Berlin]";
+/// The address that the judges' relay has.
+const RELAY: &str = "192.0.2.25";
+
+struct Post {
+    office: Office,
+    key: dkim::Key,
+    date: Zoned,
+    sender: EmailAddress,
+    editors: EmailAddress,
+    reader: EmailAddress,
+    person: Person,
+}
+
+fn main() -> anyhow::Result<()> {
+    let dir = std::env::args().nth(1).context("usage: mails DIR")?;
+    let dir = Path::new(&dir);
+    fs::create_dir_all(dir)?;
+    let post = Post::new()?;
+    fs::write(dir.join("zone.json"), post.zone())?;
+    for name in shipped::Name::ALL {
+        let brand = shipped::brand(name);
+        for language in Language::ALL {
+            let file =
+                |kind: &str| dir.join(format!("{}-{kind}-{}.eml", name.as_str(), language.tag()));
+            for sample in Sample::ALL {
+                let slots = Slots::new(7);
+                let page = sample.issue(language);
+                let mail = issue::render(&page, &brand, language, &slots);
+                let letter = post.letter(&page, &mail, language, &slots)?;
+                fs::write(file(sample.name()), letter)?;
+            }
+            for (kind, mail) in samples::service::all(&brand, language) {
+                fs::write(file(&format!("service-{kind}")), post.service(&mail, language)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Post {
+    fn new() -> anyhow::Result<Self> {
+        let pair = KeyPair::generate(KeySize::Rsa2048)?;
+        let der = pair.as_der()?;
+        let base64 = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n");
+        Ok(Self {
+            office: Office {
+                base: format!("https://news.{DOMAIN}"),
+                domain: format!("news.{DOMAIN}"),
+                unsubscribe: Some(EmailAddress::parse(&format!("abmelden@{DOMAIN}"))?),
+            },
+            key: dkim::Key::parse(DOMAIN, "judge", &pem)?,
+            date: DATE.parse()?,
+            sender: EmailAddress::parse(&format!("hafenpost@{DOMAIN}"))?,
+            editors: EmailAddress::parse(&format!("redaktion@{DOMAIN}"))?,
+            reader: EmailAddress::parse("leserin@reader.example.net")?,
+            person: Person {
+                given: Name::parse("Anna")?,
+                family: Name::parse("Beispiel")?,
+                ..Person::default()
+            },
+        })
+    }
+
+    /// An issue, as a delivery sends it.
+    fn letter(
+        &self,
+        page: &issue::Issue,
+        mail: &Mail,
+        language: Language,
+        slots: &Slots,
+    ) -> anyhow::Result<Vec<u8>> {
+        let head = Head { issue: 12, newsletter: 3, language };
+        let cover = Cover {
+            head: head.clone(),
+            headers: Headers {
+                sender: "Stadt Musterhafen",
+                address: &self.sender,
+                reply_to: &self.editors,
+                subject: &mail.subject,
+                date: &self.date,
+                language,
+                list: &samples::publication(language).name,
+                list_id: &format!("hafenpost.{DOMAIN}"),
+                help_url: &format!("https://www.{DOMAIN}/newsletter"),
+                web_version: page.web_version.as_deref().context("samples have a web version")?,
+                slug: "hafenpost",
+                number: 12,
+            },
+        };
+        let letter = letter::freeze(&cover, mail, slots, &self.office, 9)?;
+        let key = Master::new([7; 32]).token();
+        let mut reader = Reader::default();
+        let recipient = Recipient {
+            delivery: 41_237,
+            subscriber: 1_024,
+            address: &self.reader,
+            person: &self.person,
+        };
+        reader.fill(&head, &key, &recipient);
+        let mut spliced = Vec::new();
+        letter.splice(&reader, &mut spliced);
+        Ok(self.signed(&spliced))
+    }
+
+    /// A mail of the service: no list, generated.
+    fn service(&self, mail: &Mail, language: Language) -> anyhow::Result<Vec<u8>> {
+        let text = mime::quoted_printable(&mail.text, &[]);
+        let html = mime::quoted_printable(&mail.html, &[]);
+        let seconds = u64::try_from(self.date.timestamp().as_second())?;
+        let mailbox = |name: &str, address: &EmailAddress| -> anyhow::Result<_> {
+            Ok(lettre::message::Mailbox::new(Some(name.to_owned()), address.as_str().parse()?))
+        };
+        let raw = |name: &'static str, value: &str| {
+            use lettre::message::header::{HeaderName, HeaderValue};
+            HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+        };
+        let message = lettre::Message::builder()
+            .from(mailbox("Stadt Musterhafen", &self.sender)?)
+            .to(mailbox("Anna Beispiel", &self.reader)?)
+            .reply_to(mailbox("Redaktion", &self.editors)?)
+            .subject(mail.subject.clone())
+            .date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
+            .message_id(Some(format!("<service.1@news.{DOMAIN}>")))
+            .raw_header(raw("Auto-Submitted", "auto-generated"))
+            .raw_header(raw("X-Auto-Response-Suppress", "OOF, AutoReply"))
+            .raw_header(raw("Content-Language", language.tag()))
+            .multipart(mime::alternative(text, html, "=_service"))?;
+        Ok(self.signed(&message.formatted()))
+    }
+
+    fn signed(&self, mail: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        dkim::sign([&self.key], mail, self.date.timestamp(), &mut out);
+        out.extend_from_slice(mail);
+        out
+    }
+
+    /// What DNS says about the sender, as the judges read it.
+    fn zone(&self) -> String {
+        let (name, record) = (self.key.record_name(), self.key.record());
+        serde_json::json!({
+            name: {"TXT": [record]},
+            DOMAIN: {"TXT": [format!("v=spf1 ip4:{RELAY} -all")], "MX": [format!("10 mail.{DOMAIN}")], "A": [RELAY]},
+            format!("_dmarc.{DOMAIN}"): {"TXT": ["v=DMARC1; p=reject; adkim=s; aspf=s"]},
+        })
+        .to_string()
+    }
+}
