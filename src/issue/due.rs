@@ -36,7 +36,8 @@ pub enum Composed {
 pub enum Begun {
     /// It is frozen; its readers can be written into the ledger.
     Frozen(IssueId),
-    /// Its time passed while nothing ran: an editor is asked.
+    /// It is paused and says why: its time passed while nothing ran, or its mail cannot
+    /// be made. An editor is asked.
     Asked(IssueId),
     /// Its time passed while nothing ran, and it does not go out.
     Skipped(IssueId),
@@ -205,7 +206,18 @@ async fn begin_one(
     let pieces = archive::pieces(store, issue.id.0).await?;
     let definition = &newsletter.definition;
     let material = Material { issue, definition, pieces: &pieces, office };
-    let letter = material.letter(now, chance)?;
+    let letter = match material.letter(now, chance) {
+        Ok(letter) => letter,
+        // It must not keep other issues from beginning.
+        Err(error) => {
+            tracing::error!(issue = issue.id.0, "issue.unfit: {error:#}");
+            let why = format!("its mail cannot be made: {error:#}");
+            let mut tx = store.begin().await?;
+            super::pause(&mut tx, issue.id, &why, now).await?;
+            tx.commit().await?;
+            return Ok(Begun::Asked(issue.id));
+        }
+    };
     let mut tx = store.begin().await?;
     freeze::store(&mut tx, issue, &letter, now).await?;
     tx.commit().await?;

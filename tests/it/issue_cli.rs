@@ -1,0 +1,224 @@
+//! `rundbrief newsletter` and `rundbrief issue` as a script calls them, on both databases.
+
+use std::process::{Command, Stdio};
+
+use mail_parser::MessageParser;
+use serde_json::{Value, json};
+
+use crate::app::{App, on_both};
+
+on_both![
+    an_article_becomes_a_mail_that_can_be_looked_at,
+    a_wrong_definition_is_answered_with_its_line,
+    an_issue_is_queued_taken_back_and_cancelled,
+    what_blocks_is_not_queued,
+    four_eyes_are_two_people,
+    what_is_not_there_is_said,
+];
+
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn object(&self) -> Value {
+        assert_eq!(self.code, 0, "{}", self.err);
+        serde_json::from_str(self.out.lines().last().unwrap()).unwrap()
+    }
+}
+
+/// Runs a command as this user.
+fn run_as(user: &str, app: &App, line: &str) -> Ended {
+    let ended = Command::new(env!("CARGO_BIN_EXE_rundbrief"))
+        .current_dir(app.directory())
+        .env("SUDO_USER", user)
+        .args(line.split(' '))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Ended {
+        code: ended.status.code().unwrap(),
+        out: String::from_utf8(ended.stdout).unwrap(),
+        err: String::from_utf8(ended.stderr).unwrap(),
+    }
+}
+
+fn run(app: &App, line: &str) -> Ended {
+    run_as("anna", app, line)
+}
+
+fn write(app: &App, name: &str, text: &str) {
+    std::fs::write(app.directory().join(name), text).unwrap();
+}
+
+const ARTICLE: &str = "Sie sind hier: »Aktuelles / Rathaus
+
+Neue Radwege in der Südstadt
+
+Die Stadt baut bis zum Sommer vier Kilometer neue Radwege in der Südstadt. Die Arbeiten beginnen im März am Hafen und enden im Juli am Stadtpark.
+
+Wer mitreden möchte, kommt am Donnerstag in das Rathaus. Die Pläne hängen dort bis zum Jahresende aus, und die Planerinnen beantworten Fragen.
+";
+
+/// An installation with a newsletter and a draft of one article.
+fn ready(app: &App, policies: &str) {
+    write(app, "newsletter.toml", &definition(policies));
+    write(app, "radwege.txt", ARTICLE);
+    let init = format!("init --directory . --database {}", app.database);
+    for line in [
+        &init,
+        "newsletter apply newsletter.toml",
+        "article add radwege.txt",
+        "issue compose musterhafen",
+    ] {
+        let ended = run(app, line);
+        assert_eq!(ended.code, 0, "{line}: {}", ended.err);
+    }
+}
+
+fn definition(policies: &str) -> String {
+    let text = include_str!("../../deploy/newsletter.toml");
+    let (before, _) = text.split_once("[policies]").unwrap();
+    format!("{before}[policies]\n{policies}\n")
+}
+
+async fn an_article_becomes_a_mail_that_can_be_looked_at(app: App) {
+    ready(&app, "");
+    let shown = run(&app, "issue show musterhafen/1 --json").object();
+    assert_eq!(shown["subject"], "Neue Radwege in der Südstadt");
+    assert_eq!(shown["state"], "draft");
+    assert_eq!(shown["sections"][0]["articles"][0]["form"], "lead");
+    let again = run(&app, "issue compose musterhafen --json").object();
+    assert_eq!((&again["issue"], &again["why"]), (&Value::Null, &json!("nothing new")));
+
+    let preview = run(&app, "issue preview 1 --out looks --json");
+    assert!(preview.err.contains("phone    Stadt Musterhafen | Neue Radwege"), "{}", preview.err);
+    let files: Vec<String> = serde_json::from_value(preview.object()["files"].clone()).unwrap();
+    let article = "looks/article-neue-radwege-in-der-suedstadt.html";
+    assert_eq!(files, ["looks/mail.txt", "looks/mail.html", "looks/mail.eml", article]);
+    let read = |name: &str| std::fs::read_to_string(app.directory().join(name)).unwrap();
+    let mail = read("looks/mail.eml");
+    let parsed = MessageParser::default().parse(mail.as_bytes()).unwrap();
+    assert_eq!(parsed.subject(), Some("Neue Radwege in der Südstadt"));
+    assert_eq!(parsed.body_html(0).unwrap(), read("looks/mail.html"));
+    assert_eq!(parsed.part(1).unwrap().text_contents().unwrap(), read("looks/mail.txt"));
+    assert!(read("looks/mail.txt").contains("Guten Tag Anna Beispiel,"));
+    let page = read(article);
+    assert!(page.contains("Wer mitreden möchte") && page.contains("<style>"));
+    assert!(page.contains("href=\"http://127.0.0.1:8025/archive/musterhafen/1\""), "{page}");
+
+    let report = run(&app, "issue report 1 --json");
+    assert_eq!(
+        report.out.trim(),
+        r#"{"issue":1,"state":"draft","total":0,"queued":0,"claimed":0,"sending":0,"accepted":0,"deferred":0,"failed":0,"unknown":0,"cancelled":0,"bounced":0,"complained":0}"#
+            .parse::<Value>()
+            .unwrap()
+            .to_string()
+    );
+    let forecast = run(&app, "issue forecast 1 --json").object();
+    assert_eq!(forecast["gets"], 0);
+    assert!(forecast["bytes_each"].as_u64().unwrap() > 5_000);
+}
+
+async fn a_wrong_definition_is_answered_with_its_line(app: App) {
+    run(&app, &format!("init --directory . --database {}", app.database));
+    let text = definition("late = \"maybe\"");
+    write(&app, "newsletter.toml", &text);
+    let line = text.lines().count();
+    let ended = run(&app, "newsletter apply newsletter.toml");
+    assert_eq!(ended.code, 65, "{}", ended.err);
+    let wanted = format!(
+        "rundbrief: newsletter.toml:{line}: unknown variant `maybe`, expected one of `send`, `ask`, `skip`"
+    );
+    assert_eq!(ended.err.trim(), wanted);
+    assert_eq!(run(&app, "newsletter apply none.toml").code, 66);
+    assert_eq!(run(&app, "newsletter list").out, "");
+}
+
+async fn an_issue_is_queued_taken_back_and_cancelled(app: App) {
+    ready(&app, "");
+    let queued = run(&app, "issue queue 1 --at 2030-12-03T07:00 --json").object();
+    assert_eq!(
+        (&queued["state"], &queued["send_at"]),
+        (&json!("queued"), &json!("2030-12-03T06:00:00.000Z"))
+    );
+    let twice = run(&app, "issue queue 1 --at 2030-12-03T07:00 --json").object();
+    assert_eq!(twice["send_at"], queued["send_at"]);
+    let edit = ["issue", "edit", "1", "--subject", "Zu spät"].join(" ");
+    assert_eq!(run(&app, &edit).code, 64, "two words are two arguments");
+    assert_eq!(run(&app, "issue edit 1 --subject Anders").code, 65, "it is no draft");
+    assert_eq!(run(&app, "issue undo 1 --json").object()["state"], "draft");
+    assert_eq!(run(&app, "issue edit 1 --subject Anders --json").object()["subject"], "Anders");
+    let wrong = run(&app, "issue queue 1 --at Donnerstag");
+    assert_eq!(wrong.code, 64);
+    assert!(wrong.err.contains("write 2026-12-03T07:00"), "{}", wrong.err);
+    for (step, state) in
+        [("queue", "queued"), ("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")]
+    {
+        assert_eq!(run(&app, &format!("issue {step} 1 --json")).object()["state"], state);
+    }
+    let over = run(&app, "issue resume 1");
+    assert_eq!(over.code, 65);
+    assert_eq!(
+        over.err.trim(),
+        "rundbrief: issue 1 is cancelled; only one that is paused can be resumed"
+    );
+    let listed = run(&app, "issue list --newsletter musterhafen --json");
+    assert_eq!(listed.object()["state"], "cancelled");
+}
+
+async fn what_blocks_is_not_queued(app: App) {
+    ready(&app, "");
+    assert_eq!(run(&app, "issue preflight 1").code, 0);
+    let without = definition("").replace("phone = \"+49 30 1234567\"", "phone = \"\"");
+    write(&app, "newsletter.toml", &without);
+    let applied = run(&app, "newsletter apply newsletter.toml --json");
+    assert_eq!(applied.object()["outcome"], "changed");
+    assert!(applied.err.contains("note: imprint.phone is empty"), "{}", applied.err);
+    let preflight = run(&app, "issue preflight 1 --json");
+    assert_eq!(preflight.code, 65);
+    let finding: Value = serde_json::from_str(preflight.out.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&finding["severity"], &finding["place"]),
+        (&json!("blocks"), &json!("imprint.phone"))
+    );
+    let queue = run(&app, "issue queue 1");
+    assert_eq!(queue.code, 65);
+    assert!(queue.err.contains("imprint.phone: is empty"), "{}", queue.err);
+    assert_eq!(run(&app, "issue show 1 --json").object()["state"], "draft");
+}
+
+async fn four_eyes_are_two_people(app: App) {
+    ready(&app, "approval = \"required\"");
+    let said = |user: &str, line: &str| {
+        let ended = run_as(user, &app, line);
+        (ended.code, ended.err.lines().last().unwrap_or_default().to_owned())
+    };
+    let (code, why) = said("anna", "issue queue 1");
+    assert_eq!((code, why.contains("nobody approved it yet")), (77, true), "{why}");
+    assert_eq!(run_as("anna", &app, "issue approve 1").code, 0);
+    let (code, why) = said("anna", "issue queue 1");
+    assert_eq!((code, why.contains("four eyes")), (77, true), "{why}");
+    assert_eq!(run_as("anna", &app, "issue edit 1 --subject Anders").code, 0);
+    let (code, why) = said("bert", "issue queue 1");
+    assert_eq!((code, why.contains("changed after it was approved")), (77, true), "{why}");
+    assert_eq!(run_as("anna", &app, "issue approve 1").code, 0);
+    assert_eq!(run_as("bert", &app, "issue queue 1 --json").object()["state"], "queued");
+}
+
+async fn what_is_not_there_is_said(app: App) {
+    run(&app, &format!("init --directory . --database {}", app.database));
+    for (line, said) in [
+        ("issue show 7", "there is no issue \"7\""),
+        ("issue compose nobody", "there is no newsletter \"nobody\""),
+        ("newsletter show nobody", "there is no newsletter \"nobody\""),
+    ] {
+        let ended = run(&app, line);
+        assert_eq!(ended.code, 65, "{line}");
+        assert!(ended.err.contains(said), "{}", ended.err);
+    }
+    assert!(run(&app, "issue list").err.contains("no issues yet"));
+    assert!(run(&app, "newsletter list").err.contains("no newsletters yet"));
+}
