@@ -11,6 +11,7 @@ mod delivery;
 mod delivery_model;
 mod delivery_process;
 mod delivery_states;
+mod delivery_workers;
 mod deploy;
 mod dkim;
 mod doctor;
