@@ -75,6 +75,13 @@ pub fn list(language: Language) -> String {
     csv
 }
 
+/// The addresses of one list.
+pub fn addresses(language: Language) -> Vec<String> {
+    let csv = list(language);
+    let address = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
+    csv.lines().skip(1).map(address).collect()
+}
+
 /// Which of the two lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
