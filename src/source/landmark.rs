@@ -53,11 +53,20 @@ pub fn title<'a>(page: &'a Html, head: &Head) -> Option<ElementRef<'a>> {
         level(element) + if named { 6 } else { 0 } + if seen { 3 } else { 0 }
             - if site { 8 } else { 0 }
     };
+    // Old pages have no `h1` of their own: their first visible heading is the title.
+    let own = |(element, _): &(ElementRef<'_>, String)| {
+        element.value().name() == "h1" && !is_of_the_site(*element) && !rough.hides(*element)
+    };
+    let none = !headings.iter().any(own);
     let mut best: Option<(ElementRef<'_>, i32)> = None;
     for (element, text) in &headings {
         let score = score(*element, text);
         // "Cookie settings" or "Navigation" in a hidden heading is no title.
-        let least = if element.value().name() == "h1" { 3 } else { 6 };
+        let least = match element.value().name() {
+            "h1" => 3,
+            "h2" if none => 4,
+            _ => 6,
+        };
         if score >= least && best.is_none_or(|(_, most)| score > most) {
             best = Some((*element, score));
         }
@@ -164,6 +173,8 @@ pub fn path(page: &Html, title: &str) -> Vec<String> {
             "brotkrüm",
             "brotkruem",
             "rootline",
+            "navipfad",
+            "seitenpfad",
             "pathway",
             "klickpfad",
             "navpath",
@@ -172,7 +183,8 @@ pub fn path(page: &Html, title: &str) -> Vec<String> {
             "sie-sind-hier",
             "siesindhier",
         ];
-        noise::names(*element).any(|name| words.iter().any(|word| name.contains(word)))
+        noise::names(*element)
+            .any(|name| name == "pfad" || words.iter().any(|word| name.contains(word)))
             || words.iter().any(|word| label.contains(word))
             || label.contains("sie sind hier")
             || label.contains("pfad")

@@ -130,8 +130,16 @@ fn bare(line: &str) -> String {
     line.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
 }
 
-/// Whether the line leads back or away from the article's end: "Zurück zur Übersicht".
+/// Whether the line leads back or away from the article's end: "Zurück zur Übersicht", also
+/// beside other buttons: "« zurück | nach oben".
 pub fn is_way_back(line: &str) -> bool {
+    let parts: Vec<&str> = line.split(['|', '·', '•']).collect();
+    leads_back(line)
+        || parts.iter().any(|part| leads_back(part))
+            && parts.iter().all(|part| leads_back(part) || is_button(part) || bare(part).is_empty())
+}
+
+fn leads_back(line: &str) -> bool {
     const WHOLE: &[&str] = &[
         "zurück",
         "back",
@@ -157,6 +165,11 @@ pub fn is_way_back(line: &str) -> bool {
 
 /// Whether the line is a button or a piece of navigation and nothing of the article.
 pub fn is_standing(line: &str) -> bool {
+    let mut parts = line.split(['|', '·', '•']).filter(|part| !bare(part).is_empty()).peekable();
+    is_button(line) || parts.peek().is_some() && parts.all(is_button)
+}
+
+fn is_button(line: &str) -> bool {
     // "Kontakt:" announces what follows.
     let announces = line.trim_end().ends_with(':');
     let line = bare(line);

@@ -198,7 +198,18 @@ fn head(lines: Vec<Line>, record: &mut Record, findings: &mut Vec<Finding>) -> V
     let subtitle =
         head.next_if(|line| line.text.chars().count() <= HEADING && item(&line.text).is_none());
     record.subtitle = subtitle.map(|line| line.text.trim_start_matches(['#', ' ']).to_owned());
-    head.chain(after).collect()
+    // What stands short between subtitle and text are pictures' descriptions, unless it tells.
+    let told = |line: &Line| {
+        line.text.contains(':')
+            || item(&line.text).is_some()
+            || line.text.starts_with('#')
+            || date::day(&line.text).is_some()
+            || line.text.ends_with(['?', '!', '.'])
+    };
+    let (kept, described): (Vec<Line>, Vec<Line>) =
+        head.partition(|line| after.is_empty() || told(line));
+    findings.extend(described.iter().map(description));
+    kept.into_iter().chain(after).collect()
 }
 
 /// A line right above a credit describes the picture.
