@@ -35,7 +35,7 @@ fn label(head: &[u8]) -> Option<&'static Encoding> {
         head.match_indices(key).find_map(|(at, _)| {
             let value = head[at + key.len()..].trim_start_matches(['"', '\'', ' ']);
             let end = value.find(['"', '\'', ' ', ';', '>', '?', '/', ',']).unwrap_or(value.len());
-            Encoding::for_label(value[..end].as_bytes())
+            Encoding::for_label(&value.as_bytes()[..end])
         })
     })
 }

@@ -391,5 +391,5 @@ async fn parse<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 
 /// Whether a record is worth storing: it has a title and a text or a teaser.
 pub fn is_article(record: &Record) -> bool {
-    !record.title.is_empty() && !(record.body.is_empty() && record.teaser.is_empty())
+    !record.title.is_empty() && (!record.body.is_empty() || !record.teaser.is_empty())
 }

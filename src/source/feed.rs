@@ -176,7 +176,7 @@ fn record(entry: model::Entry, address: Option<&Url>, language: Option<&str>) ->
         .or_else(|| link.clone())
         .or_else(|| address.cloned());
     let mut record = Record {
-        title: entry.title.as_ref().map(|title| plain(title)).unwrap_or_default(),
+        title: entry.title.as_ref().map(plain).unwrap_or_default(),
         published_at: entry
             .published
             .or(entry.updated)
@@ -254,7 +254,7 @@ fn markup(content: &str, kind: &str) -> String {
         || content.contains("<p")
         || content.contains("<br")
         || content.contains("&lt;");
-    if kind.starts_with("text/plain") && !tagged || !tagged && !content.contains('&') {
+    if !tagged && (kind.starts_with("text/plain") || !content.contains('&')) {
         let paragraphs =
             content.split("\n\n").map(|part| format!("<p>{}</p>", prose::escape(part)));
         return paragraphs.collect();

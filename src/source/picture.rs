@@ -156,11 +156,10 @@ fn decode(bytes: &[u8]) -> Result<(DynamicImage, bool), Error> {
     let mut reader =
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| Error::Kind)?;
     let format = reader.format().ok_or(Error::Kind)?;
-    let drawn = match format {
-        ImageFormat::Png | ImageFormat::Gif => true,
-        ImageFormat::Jpeg | ImageFormat::WebP => false,
-        _ => return Err(Error::Kind),
-    };
+    let drawn = matches!(format, ImageFormat::Png | ImageFormat::Gif);
+    if !drawn && !matches!(format, ImageFormat::Jpeg | ImageFormat::WebP) {
+        return Err(Error::Kind);
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE);
     limits.max_image_height = Some(SIDE);

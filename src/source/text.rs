@@ -82,14 +82,24 @@ fn unwrap(lines: Vec<Line>) -> Vec<Line> {
         let runs_on = before.iter().filter(|line| prose::ends_sentence(&line.text)).count() * 3
             <= before.len();
         if wrapped && runs_on && !bulleted {
-            let text =
-                paragraph.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ");
+            let text = paragraph.iter().fold(String::new(), |text, line| joined(text, &line.text));
             out.push(Line { text, ..paragraph[0].clone() });
         } else {
             out.extend_from_slice(paragraph);
         }
     }
     out
+}
+
+/// A line joined to the one before: a compound broken at its hyphen is one word again.
+fn joined(mut text: String, next: &str) -> String {
+    const OPEN: &[&str] = &["und", "oder", "bzw.", "bis", "sowie", "and", "or"];
+    let compound = text.ends_with('-') && !text.ends_with(" -");
+    let first = next.split(' ').next().unwrap_or_default();
+    if !text.is_empty() && (!compound || OPEN.contains(&first)) {
+        text.push(' ');
+    }
+    text + next
 }
 
 /// Takes away what stands around an article: menus before the path, buttons, cookie

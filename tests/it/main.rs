@@ -4,6 +4,7 @@
 
 mod app;
 mod archive;
+mod article_cli;
 mod bounce;
 mod collect;
 mod compose;
