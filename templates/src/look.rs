@@ -94,3 +94,14 @@ impl<'a> Look<'a> {
         }
     }
 }
+
+/// A style with space above: as a margin, since Word drops the padding of text.
+/// Every style of text begins with its margin.
+pub fn lowered(style: &str, above: u8) -> String {
+    let rest = style.strip_prefix("margin:0").unwrap_or(style);
+    if rest.starts_with(';') {
+        format!("margin:{above}px 0 0 0{rest}")
+    } else {
+        format!("margin:{above}px{rest}")
+    }
+}

@@ -76,7 +76,7 @@ pub fn style(dark: &Palette) -> Markup {
         ":root{{color-scheme:light dark;supported-color-schemes:light dark}}\
          body{{margin:0;padding:0}}\
          .dk{{display:none}}\
-         @media (max-width:599px){{\
+         @media (max-width:479px){{\
          .f{{width:100%!important;max-width:100%!important}}\
          .g{{width:100%!important}}\
          .p{{-webkit-hyphens:auto;hyphens:auto}}\

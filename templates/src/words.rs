@@ -67,8 +67,6 @@ pub struct Words {
     pub shortened: &'static str,
     /// The words of that link.
     pub whole_issue: &'static str,
-    /// The preheader's tail, before further headlines.
-    pub also: &'static str,
     /// Heading over what takes place.
     pub events: &'static str,
     /// Heading over articles that no section asked for.

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use crate::block::{self, button, picture, words};
 use crate::flow::{Flow, Level};
 use crate::issue::{Article, Form, Link};
-use crate::look::{INNER, Look};
+use crate::look::{self, INNER, Look};
 use crate::raw;
 
 /// Width of a picture beside the text, the gap, and the text.
@@ -34,15 +34,15 @@ pub fn html(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
             }
             (raw::next_column(REST))
             div class="f gap" style={ "display:inline-block;width:100%;max-width:" (REST) "px;vertical-align:top" } {
-                (body(article, place, look))
+                (body(article, place, false, look))
             }
             (raw::close_column())
         },
         (Form::Lead | Form::Above, Some(image)) => html! {
             (picture::html(image, INNER, look))
-            div style="padding:20px 0 0 0" { (body(article, place, look)) }
+            (body(article, place, true, look))
         },
-        (Form::Short, _) | (_, None) => body(article, place, look),
+        (Form::Short, _) | (_, None) => body(article, place, false, look),
     };
     let padding = match article.form {
         Form::Short => "24px 24px 0 24px",
@@ -51,7 +51,8 @@ pub fn html(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
     block::row_in(look, article.language.as_deref(), padding, &inside)
 }
 
-fn body(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
+/// Kicker, heading, words and links; `below` a picture they keep their distance.
+fn body(article: &Article, place: &Place<'_>, below: bool, look: &Look<'_>) -> Markup {
     let mut link = read_on(article, look);
     let pressed = match article.form {
         Form::Lead => link.take(),
@@ -63,9 +64,9 @@ fn body(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
     let linked = links.clone().next().is_some() || pressed.is_some();
     html! {
         @if let Some(kicker) = &article.kicker {
-            p class="l" style=(look.kicker) { (kicker) }
+            p class="l" style=(look::lowered(&look.kicker, if below { 20 } else { 0 })) { (kicker) }
         }
-        (heading(article, place, look))
+        (heading(article, place, below && article.kicker.is_none(), look))
         @if let Some(subtitle) = &article.subtitle {
             p class="m" style=(look.subtitle) { (subtitle) }
         }
@@ -76,19 +77,20 @@ fn body(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
             (button::html(&link.text, &link.url, look))
         }
         @for (index, link) in links.enumerate() {
-            p class="t" style={ (look.text_last) @if index > 0 || pressed.is_some() { ";padding-top:10px" } } {
+            p class="t" style=(look::lowered(&look.text_last, if index > 0 || pressed.is_some() { 10 } else { 0 })) {
                 (words::link(link, look))
             }
         }
     }
 }
 
-fn heading(article: &Article, place: &Place<'_>, look: &Look<'_>) -> Markup {
+fn heading(article: &Article, place: &Place<'_>, below: bool, look: &Look<'_>) -> Markup {
     let style = match article.form {
         Form::Lead => look.h2.replacen("font-size:23px", "font-size:27px", 1),
         Form::Above => look.h2.clone(),
         Form::Beside | Form::Short => look.h3.clone(),
     };
+    let style = look::lowered(&style, if below { 20 } else { 0 });
     html! {
         @match place.level {
             Level::One | Level::Two => h2 id=(place.anchor) class="h" style=(style) { (article.title) },

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::block::{self, words};
 use crate::flow::{Flow, Level};
 use crate::issue::Issue;
-use crate::look::Look;
+use crate::look::{self, Look};
 use crate::slot::{Slot, Slots};
 
 /// A row with heading, salutation and editorial.
@@ -19,7 +19,7 @@ pub fn html(issue: &Issue, look: &Look<'_>, slots: &Slots) -> Markup {
                 p class="t" style=(look.text) { (slots.mark(Slot::Salutation)) }
                 (words::html(&editorial.paragraphs, look))
                 @if !editorial.signature.is_empty() {
-                    p class="t" style={ (look.text_last) ";padding-top:14px" } {
+                    p class="t" style=(look::lowered(&look.text_last, 14)) {
                         @for (index, line) in editorial.signature.iter().enumerate() {
                             @if index > 0 { br; }
                             (line)

@@ -6,7 +6,7 @@ use crate::block::{self, words};
 use crate::date;
 use crate::flow::{Flow, Level};
 use crate::issue::{Event, Link};
-use crate::look::{Look, TABLE};
+use crate::look::{self, Look, TABLE};
 
 /// Width of the calendar leaf.
 const LEAF: u32 = 68;
@@ -55,10 +55,10 @@ fn body(event: &Event, level: Level, look: &Look<'_>) -> Markup {
             @if let Some(place) = &event.place { br; (place) }
         }
         @if let Some(text) = &event.text {
-            p class="t" style={ (look.text_last) ";padding-top:6px" } { (text) }
+            p class="t" style=(look::lowered(&look.text_last, 6)) { (text) }
         }
         @for link in links(event, look) {
-            p class="t" style={ (look.text_last) ";padding-top:8px" } { (words::link(&link, look)) }
+            p class="t" style=(look::lowered(&look.text_last, 8)) { (words::link(&link, look)) }
         }
     }
 }

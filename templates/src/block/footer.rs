@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::flow::{Flow, Level};
 use crate::issue::Link;
-use crate::look::Look;
+use crate::look::{self, Look};
 use crate::publication::{Imprint, Publication};
 
 /// What the foot says.
@@ -55,14 +55,12 @@ pub fn html(foot: &Foot<'_>, look: &Look<'_>) -> Markup {
         tr {
             td class="p" bgcolor=(light.page) style={ "background-color:" (light.page) ";padding:28px 24px 40px 24px" } {
                 p class="t" style=(look.foot) { (foot.reason) }
-                ul style="margin:0 0 22px 0;padding:0;list-style:none" {
-                    @for link in foot.links(look) {
-                        li class="t" style={ (look.foot.replacen("margin:0 0 12px 0", "margin:0 0 8px 0", 1)) } {
-                            a class="l" href=(link.url) style=(look.link) { (link.text) }
-                        }
+                @for link in foot.links(look) {
+                    p class="t" style=(look.foot.replacen("margin:0 0 12px 0", "margin:0 0 8px 0", 1)) {
+                        a class="l" href=(link.url) style=(look.link) { (link.text) }
                     }
                 }
-                h2 class="h" style={ (look.h3.replacen("font-size:19px", "font-size:17px", 1)) } { (look.words.imprint) }
+                h2 class="h" style=(look::lowered(&look.h3.replacen("font-size:19px", "font-size:17px", 1), 22)) { (look.words.imprint) }
                 p class="m" style=(look.imprint) {
                     @for (index, line) in address(imprint).iter().enumerate() {
                         @if index > 0 { br; }

@@ -30,7 +30,6 @@ pub(super) const WORDS: Words = Words {
     email: "Email",
     shortened: "This is a long issue. All of it, at full length, is on the web:",
     whole_issue: "Read the whole issue in your browser",
-    also: "Also",
     events: "Events",
     more: "More news",
     published_by: "Published by",

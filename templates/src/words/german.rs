@@ -30,7 +30,6 @@ pub(super) const WORDS: Words = Words {
     email: "E-Mail",
     shortened: "Diese Ausgabe ist lang. Alle Beiträge in voller Länge finden Sie hier:",
     whole_issue: "Ganze Ausgabe im Browser lesen",
-    also: "Außerdem",
     events: "Termine",
     more: "Weitere Meldungen",
     published_by: "Herausgegeben von",
