@@ -210,6 +210,7 @@ fn of_named(notice: &Notice, names: &[Named], delayed: bool) -> Vec<Recipient> {
         let strong = notice.reason(from, to);
         let reason = weigh(strong, status, notice.weak(from, to), words);
         let reason = staged(reason, status, words, notice, (from, to));
+        let reason = proven(reason, status, notice, (from, to));
         let address = names[at].address.clone();
         let original = notice
             .alias(from, to)
@@ -223,7 +224,11 @@ fn of_named(notice: &Notice, names: &[Named], delayed: bool) -> Vec<Recipient> {
 /// The words about one of several addresses: from its line to the next; in a
 /// transcript of replies, from behind the last one's line to the end of its own.
 fn block(notice: &Notice, names: &[Named], at: usize) -> (usize, usize) {
-    let next = names[at + 1..].iter().find(|n| n.line > names[at].line).map(|n| n.line);
+    let here = &names[at];
+    let next = names[at + 1..]
+        .iter()
+        .find(|n| n.line > here.line && !address::same(&n.address, &here.address))
+        .map(|n| n.line);
     if notice.is_reply(names[at].line) {
         let before =
             names[..at].iter().rev().find(|n| n.line < names[at].line).map_or(0, |n| n.line + 1);
@@ -329,6 +334,22 @@ fn staged(
         && bare
         && !addressed
         && notice.says_in(Meaning::AfterContent, from, to)
+    {
+        return Reason::Rejected;
+    }
+    reason
+}
+
+/// Takes bare words such as "user unknown" for a refusal only, where no code stands
+/// beside them, they are no answer to the recipient's name, and no sentence says it
+/// in full.
+fn proven(reason: Reason, status: Option<Status>, notice: &Notice, span: (usize, usize)) -> Reason {
+    let (from, to) = span;
+    let full = Meaning::Reason(Reason::UserUnknown);
+    if reason == Reason::UserUnknown
+        && status.is_none()
+        && !notice.says_in(Meaning::AtRecipient, from, to)
+        && !notice.says_in(full, from, to)
     {
         return Reason::Rejected;
     }

@@ -122,6 +122,12 @@ pub fn split(raw: &[u8]) -> Result<(Head<'_>, &[u8]), Limit> {
             b"\n" | b"\r\n" => return Ok((Head { fields }, &raw[end..])),
             [b' ' | b'\t', ..] if !fields.is_empty() => extend(&mut fields, raw, end),
             _ if at == 0 && line.starts_with(b"From ") => {}
+            // A parameter on a line of its own that somebody forgot to fold.
+            _ if fields.last().is_some_and(|(_, value)| value.ends_with(b";"))
+                && field(line).is_none() =>
+            {
+                extend(&mut fields, raw, end);
+            }
             _ => match field(line) {
                 Some(found) if fields.len() < MAX_FIELDS => fields.push(found),
                 Some(_) => {}
@@ -274,8 +280,8 @@ fn media(head: &Head<'_>, declared: &[u8], depth: usize) -> Media {
     if declared.is_empty() || starts(declared, b"text") {
         return Media::Plain;
     }
-    // A lone part without a usable type may still be a text to read.
-    if depth == 0 && starts(declared, b"multipart/") {
+    // What has no usable boundary may still be a text to read.
+    if starts(declared, b"multipart/") {
         return Media::Plain;
     }
     Media::Other

@@ -99,7 +99,9 @@ impl Notice {
 
     /// Whether some words say why.
     pub fn says_why(&self) -> bool {
-        self.hits.iter().any(|hit| hit.at < self.cut && matches!(hit.meaning, Meaning::Reason(_)))
+        self.hits.iter().any(|hit| {
+            hit.at < self.cut && matches!(hit.meaning, Meaning::Reason(_) | Meaning::Bare(_))
+        })
     }
 
     /// The strongest reason in the words between two places.
@@ -180,6 +182,7 @@ impl Notice {
     pub fn is_reply(&self, line: usize) -> bool {
         self.lines.get(line).is_some_and(|l| {
             let words = &self.folded.as_bytes()[l.at..l.end];
+            let words = words.strip_prefix(b"<<< ").unwrap_or(words);
             matches!(words, [b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..])
         })
     }
@@ -197,7 +200,13 @@ pub fn reasons(text: &str) -> (Option<Reason>, Option<Reason>) {
 }
 
 fn strongest<'a>(hits: impl Iterator<Item = &'a Hit>) -> Option<Reason> {
-    first(hits, |hit| if let Meaning::Reason(reason) = hit.meaning { Some(reason) } else { None })
+    first(hits, |hit| {
+        if let Meaning::Reason(reason) | Meaning::Bare(reason) = hit.meaning {
+            Some(reason)
+        } else {
+            None
+        }
+    })
 }
 
 fn weakest<'a>(hits: impl Iterator<Item = &'a Hit>) -> Option<Reason> {

@@ -24,6 +24,8 @@ const SHORT_KEY: u64 = 0x0000_0000_00ff_ffff;
 pub enum Meaning {
     /// Why it did not arrive; stronger than any code.
     Reason(Reason),
+    /// Why it did not arrive, in words too bare to prove it alone.
+    Bare(Reason),
     /// Why it did not arrive, when no code says more.
     Weak(Reason),
     /// Said before a recipient was named.
@@ -305,6 +307,9 @@ pub fn fold(text: &str) -> String {
 fn section(name: &str) -> Option<Meaning> {
     if let Some(reason) = Reason::parse(name) {
         return Some(Meaning::Reason(reason));
+    }
+    if let Some(reason) = name.strip_prefix("bare: ").and_then(Reason::parse) {
+        return Some(Meaning::Bare(reason));
     }
     if let Some(reason) = name.strip_prefix("weak: ").and_then(Reason::parse) {
         return Some(Meaning::Weak(reason));

@@ -335,7 +335,7 @@ fn complained(
 }
 
 /// The readable text before the returned mail: plain parts, else HTML.
-fn words(parts: &[Part<'_>]) -> String {
+pub(crate) fn words(parts: &[Part<'_>]) -> String {
     let before = parts.iter().take_while(|part| part.media != Media::Returned).collect::<Vec<_>>();
     let of = |media: Media| {
         let mut all = String::new();

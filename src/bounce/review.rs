@@ -83,7 +83,8 @@ impl Learned {
         let hits = table.all(&read.excerpt.split_whitespace().collect::<Vec<_>>().join(" "));
         let reason = hits.into_iter().find_map(|hit| match hit.meaning {
             Meaning::Reason(reason) => Some(reason),
-            Meaning::Weak(_)
+            Meaning::Bare(_)
+            | Meaning::Weak(_)
             | Meaning::BeforeRecipient
             | Meaning::AtRecipient
             | Meaning::AfterContent
