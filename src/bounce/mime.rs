@@ -113,9 +113,6 @@ pub fn split(raw: &[u8]) -> Result<(Head<'_>, &[u8]), Limit> {
     let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(24);
     let mut at = 0;
     while at < raw.len() {
-        if at > MAX_HEAD {
-            return Err(Limit::Head);
-        }
         let end = memchr(b'\n', &raw[at..]).map_or(raw.len(), |n| at + n + 1);
         let line = &raw[at..end];
         match line {
@@ -135,6 +132,9 @@ pub fn split(raw: &[u8]) -> Result<(Head<'_>, &[u8]), Limit> {
             },
         }
         at = end;
+        if at > MAX_HEAD {
+            return Err(Limit::Head);
+        }
     }
     Ok((Head { fields }, &raw[raw.len()..]))
 }

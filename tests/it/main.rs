@@ -7,6 +7,7 @@ mod archive;
 mod article_cli;
 mod bounce;
 mod collect;
+mod bounce_reading;
 mod compose;
 mod delivery;
 mod delivery_model;
