@@ -7,6 +7,7 @@
 //! many deliveries remain.
 
 pub mod log;
+pub mod mailbox;
 pub mod pulse;
 pub mod tick;
 
@@ -25,6 +26,7 @@ use crate::store::lock::Lock;
 use crate::store::value::Millis;
 use crate::web::{self, Site};
 use crate::webhook::door::Door;
+use mailbox::Inlets;
 use pulse::{Loop, Pulse};
 use tick::{Next, Tick};
 
@@ -36,6 +38,8 @@ const SOURCES: Duration = Duration::from_secs(15);
 const DELIVERIES: Duration = Duration::from_secs(1);
 /// Between two looks into the bounce mailbox.
 const BOUNCES: Duration = Duration::from_secs(10);
+/// Between two sessions by POP3; servers refuse those who come more often.
+const POP3: Duration = Duration::from_secs(60);
 /// Between two questions to ourselves whether the web answers.
 const WEB: Duration = Duration::from_secs(10);
 /// A drain takes at most this long: 60 s for answers after the dot, and the records.
@@ -56,9 +60,11 @@ pub async fn run(open: Open) -> anyhow::Result<()> {
     let pulse = Arc::new(Pulse::new(Instant::now()));
     let (stop, stopping) = watch::channel(false);
     let tick = Arc::new(Tick::begin(&open, now, stopping.clone()).await?);
+    let inlets = Arc::new(Inlets::begin(&open, now, stopping.clone()).await?);
     let mut loops = JoinSet::new();
     begin_web(&mut loops, &open, listener, &pulse, &stopping)?;
     begin_ticks(&mut loops, &tick, &pulse, &stopping);
+    begin_inlets(&mut loops, &inlets, &pulse, &stopping);
     notify(&[NotifyState::Ready]);
     let feeder = tokio::spawn(feed(Arc::clone(&pulse)));
     tracing::info!(%listen, version = env!("CARGO_PKG_VERSION"), "daemon: ready");
@@ -93,10 +99,12 @@ pub async fn run(open: Open) -> anyhow::Result<()> {
 pub async fn once(open: Open) -> anyhow::Result<i64> {
     let _lock = Lock::take(&open.config.directory)?;
     let (_stop, stopping) = watch::channel(false);
+    let mailboxes = Inlets::begin(&open, now, stopping.clone()).await?;
     let tick = Tick::begin(&open, now, stopping).await?;
     while tick.source().await? == Next::Again {}
     while tick.schedule().await? == Next::Again {}
     while tick.delivery().await? == Next::Again {}
+    mailboxes.once().await?;
     while tick.bounce().await? == Next::Again {}
     tick.end().await?;
     let remaining = tick::remaining(&open.store).await?;
@@ -134,6 +142,38 @@ fn begin_ticks(
     loops.spawn(turn(Loop::Bounce, BOUNCES).until_stopped(move || {
         let tick = Arc::clone(&d);
         async move { tick.bounce().await }
+    }));
+}
+
+fn begin_inlets(
+    loops: &mut JoinSet<Loop>,
+    inlets: &Arc<Inlets>,
+    pulse: &Arc<Pulse>,
+    stopping: &watch::Receiver<bool>,
+) {
+    let turn = |which, period| Turn {
+        which,
+        period,
+        pulse: Arc::clone(pulse),
+        stopping: stopping.clone(),
+    };
+    let at = || Arc::clone(inlets);
+    let (a, b, c, d) = (at(), at(), at(), at());
+    loops.spawn(turn(Loop::Imap, BOUNCES).until_stopped(move || {
+        let inlets = Arc::clone(&a);
+        async move { inlets.imap().await }
+    }));
+    loops.spawn(turn(Loop::Pop3, POP3).until_stopped(move || {
+        let inlets = Arc::clone(&b);
+        async move { inlets.pop3().await }
+    }));
+    loops.spawn(turn(Loop::Mbox, BOUNCES).until_stopped(move || {
+        let inlets = Arc::clone(&c);
+        async move { inlets.mbox().await }
+    }));
+    loops.spawn(turn(Loop::Lmtp, BOUNCES).until_stopped(move || {
+        let inlets = Arc::clone(&d);
+        async move { inlets.listen().await }
     }));
 }
 

@@ -16,6 +16,7 @@ use crate::store::value::Millis;
 use crate::store::{Kind, Store, Tx};
 use crate::subscriber::standing::{self, Cause};
 use crate::subscriber::{SubscriberId, SubscriptionId};
+use crate::webhook::event;
 use crate::{on, row, words};
 
 /// Reports that one step decides about.
@@ -177,6 +178,9 @@ async fn decide(
         "challenge" => {
             Ok((Verdict::Review, "the receiver wants the sender to confirm the mail".to_owned()))
         }
+        "other" if left(&report) => {
+            Ok((Verdict::Review, "a person left by the provider's link".to_owned()))
+        }
         "other" => Ok(review::of_person(row.raw.as_deref().unwrap_or_default())),
         _ => Ok((Verdict::Review, "not understood".to_owned())),
     }
@@ -186,9 +190,17 @@ fn without_token(report: &Record) -> Decision {
     match report.kind.as_str() {
         "unclear" => (Verdict::Review, "not understood, and no token of ours in it".to_owned()),
         "complaint" => (Verdict::Review, "a complaint without a token of ours".to_owned()),
+        "other" if left(report) => {
+            (Verdict::Review, "a person left by the provider's link, no token of ours".to_owned())
+        }
         "failure" | "delay" => (Verdict::Untied, "no token of ours in it".to_owned()),
         _ => (Verdict::Noted, "no bounce, and no token of ours in it".to_owned()),
     }
+}
+
+/// Whether a provider says that its own link for leaving was used.
+fn left(report: &Record) -> bool {
+    report.feedback.as_deref() == Some(event::UNSUBSCRIBE)
 }
 
 /// A failure or complaint about a delivery of ours.

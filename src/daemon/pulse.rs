@@ -18,6 +18,14 @@ words! {
         Delivery = "delivery",
         /// Takes bounces in.
         Bounce = "bounce",
+        /// Reads a mailbox by IMAP.
+        Imap = "imap",
+        /// Reads a mailbox by POP3.
+        Pop3 = "pop3",
+        /// Reads a mailbox in a file.
+        Mbox = "mbox",
+        /// Takes what the mail server hands over.
+        Lmtp = "lmtp",
         /// Answers requests.
         Web = "web",
     }
@@ -28,7 +36,9 @@ impl Loop {
     /// longest single step.
     pub fn patience(self) -> Duration {
         match self {
-            Loop::Schedule | Loop::Bounce => Duration::from_secs(120),
+            Loop::Schedule | Loop::Bounce | Loop::Mbox | Loop::Lmtp => Duration::from_secs(120),
+            // A batch of mails has 300 s for each command.
+            Loop::Imap | Loop::Pop3 => Duration::from_secs(1800),
             // A source has 30 s, its pictures as long again, and redirects.
             Loop::Source => Duration::from_secs(300),
             // After the dot a relay has 600 s to answer (RFC 5321 section 4.5.3.2.6).

@@ -2,28 +2,39 @@
 //! process lives. Which address is one of SNS is decided in `ses`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
+use crate::source::fetch::Client;
+use crate::source::reach::Reach;
+
 /// Certificates kept at a time; SNS has a few for each region.
 const KEPT: usize = 64;
-/// How long SNS may take.
-const TIME: Duration = Duration::from_secs(10);
 /// The largest answer, in bytes; a certificate has about 2,000.
 const BYTES: usize = 64 * 1024;
 
 /// Public keys by the address of their certificate.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Certificates {
-    known: Arc<Mutex<HashMap<Url, Vec<u8>>>>,
+    /// None where no endpoint is SNS's.
+    client: Option<Client>,
+    known: Mutex<HashMap<Url, Vec<u8>>>,
 }
 
 impl Certificates {
+    /// With a client that reaches public addresses only.
+    ///
+    /// # Errors
+    /// The system's certificates cannot be read.
+    pub fn open() -> anyhow::Result<Certificates> {
+        let client = Some(Client::new(Reach::new(Vec::new()))?);
+        Ok(Certificates { client, known: Mutex::default() })
+    }
+
     /// The public key of a certificate, in DER; fetched when it is not known yet.
     ///
     /// # Errors
@@ -32,7 +43,7 @@ impl Certificates {
         if let Some(key) = self.known().get(address) {
             return Ok(key.clone());
         }
-        let pem = fetch(address).await.context("the certificate of SNS")?;
+        let pem = self.call(address).await.context("the certificate of SNS")?;
         let key = public_key(&pem)?;
         self.learn(address.clone(), key.clone());
         Ok(key)
@@ -45,6 +56,22 @@ impl Certificates {
             known.clear();
         }
         known.insert(address, key);
+    }
+
+    /// Calls an address of SNS, without following it elsewhere.
+    ///
+    /// # Errors
+    /// It does not answer with success in time, leads elsewhere, or says too much.
+    pub async fn call(&self, address: &Url) -> anyhow::Result<Vec<u8>> {
+        let Some(client) = &self.client else { bail!("no endpoint is one of SNS") };
+        let document = client.get(address).await?;
+        if document.address.origin() != address.origin() {
+            bail!("SNS leads elsewhere");
+        }
+        if document.bytes.len() > BYTES {
+            bail!("the answer is larger than {BYTES} bytes");
+        }
+        Ok(document.bytes)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Url, Vec<u8>>> {
@@ -60,25 +87,4 @@ pub fn public_key(pem: &[u8]) -> anyhow::Result<Vec<u8>> {
     let der = CertificateDer::from_pem_slice(pem).context("no certificate in PEM")?;
     let parsed = webpki::EndEntityCert::try_from(&der).context("no certificate")?;
     Ok(parsed.subject_public_key_info().as_ref().to_vec())
-}
-
-/// Calls an address of SNS, without following it elsewhere.
-///
-/// # Errors
-/// It does not answer with success in time, or says too much.
-pub async fn fetch(address: &Url) -> anyhow::Result<Vec<u8>> {
-    let client = reqwest::Client::builder()
-        .https_only(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIME)
-        .build()?;
-    let mut answer = client.get(address.clone()).send().await?.error_for_status()?;
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > BYTES {
-            bail!("the answer is larger than {BYTES} bytes");
-        }
-    }
-    Ok(body)
 }

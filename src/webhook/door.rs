@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest::{self, SHA256};
 use serde_json::Value;
 
-use super::certificate::{self, Certificates};
+use super::certificate::Certificates;
 use super::event::{Event, Kind};
 use super::proof::{Refusal, Request};
-use super::{Proven, Webhook};
+use super::{Proven, Provider, Webhook};
 use crate::bounce::inbox::{self, Intake, Received};
 use crate::config;
 use crate::on;
@@ -73,7 +73,9 @@ impl Door {
             Webhook::open(name, from).map(|webhook| (name.clone(), webhook))
         };
         let webhooks = from.iter().map(open).collect::<anyhow::Result<_>>()?;
-        Ok(Door { webhooks, certificates: Certificates::default() })
+        let any_sns = from.values().any(|webhook| webhook.provider == Provider::Ses);
+        let certificates = if any_sns { Certificates::open()? } else { Certificates::default() };
+        Ok(Door { webhooks, certificates })
     }
 
     /// The keys of SNS that are known.
@@ -127,7 +129,7 @@ impl Door {
             }
             Proven::Validation(text) => Ok(Answer::Say(text)),
             Proven::Confirm(address) => {
-                certificate::fetch(&address).await?;
+                self.certificates.call(&address).await?;
                 tracing::info!(webhook = name, "webhook: confirmed a topic");
                 Ok(Answer::Confirmed)
             }

@@ -16,6 +16,8 @@ use crate::words;
 
 /// The longest piece of a server's words that is kept, in bytes.
 const REPLY_BYTES: usize = 1024;
+/// The feedback of a reader who left by a link or header of the provider.
+pub const UNSUBSCRIBE: &str = "unsubscribe";
 /// Letters of a delivery's token (20 octets in base32).
 const TOKEN_LETTERS: usize = 32;
 /// How many pieces of text of one event are searched for a token.
@@ -139,11 +141,25 @@ impl Event {
             recipients: self.recipient().into_iter().collect(),
             message_id: self.message_id.clone(),
             ties: Ties { envelope_id: self.token(), ..Ties::default() },
-            feedback: (kind == report::Kind::Complaint)
-                .then(|| self.note.clone().unwrap_or_else(|| "abuse".to_owned())),
+            feedback: self.feedback(),
             excerpt: self.excerpt(),
             limit: None,
         })
+    }
+
+    fn feedback(&self) -> Option<String> {
+        match self.kind {
+            Kind::Complained => Some(self.note.clone().unwrap_or_else(|| "abuse".to_owned())),
+            Kind::Unsubscribed => Some(UNSUBSCRIBE.to_owned()),
+            Kind::Delivered
+            | Kind::Deferred
+            | Kind::Bounced
+            | Kind::Rejected
+            | Kind::Failed
+            | Kind::AutoReplied
+            | Kind::Ignored
+            | Kind::Unclear => None,
+        }
     }
 
     fn recipient(&self) -> Option<Recipient> {
