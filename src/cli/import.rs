@@ -23,12 +23,12 @@ use super::output::Output;
 use super::subscriber::{actor, newsletter_named, now};
 use super::{Context, Open};
 use crate::audit;
-use crate::subscriber::import::{BATCH, Candidate, Fate, Plan, store};
+use crate::subscriber::import::{BATCH, Candidate, Fate, Plan, make_room, store};
 
 /// What the record of consent says when nobody says where it is kept.
 pub const UNSTATED: &str = "not stated; kept by whoever put the person on the list";
 /// Batches that wait to be stored.
-const WAITING: usize = 4;
+const WAITING: usize = 1;
 /// Lines of the report that a person is shown; `--json` shows all.
 const SHOWN_MAX: u64 = 1_000;
 /// Rows between two plain lines of progress.
@@ -102,6 +102,7 @@ pub(super) async fn run(
         now: now(),
     };
     let (file, size) = open_file(&arguments.file)?;
+    make_room(&open.store).await?;
     let read = Arc::new(AtomicU64::new(0));
     let file = Counted { inner: file, read: Arc::clone(&read) };
     let (send, mut receive) = mpsc::channel(WAITING);
@@ -137,6 +138,7 @@ pub(super) async fn run(
     if !arguments.dry_run {
         audit_import(open, &summary, &plan).await?;
     }
+    open.store.close().await;
     let sums = &report.sums;
     context.output.result(&summary, sums.in_words(&name, arguments.dry_run));
     let nothing = sums.rejected > 0 && sums.rows() == sums.rejected;

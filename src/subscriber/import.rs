@@ -9,18 +9,24 @@ use rundbrief_subscribers::import::row::Row;
 use rundbrief_subscribers::person::Language;
 use rundbrief_subscribers::standing::{Reason, Standing};
 use rundbrief_subscribers::suppression::{self as rule, AddressHash};
-use serde_json::Value;
-use sqlx::{PgConnection, SqliteConnection};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 
 use super::standing::{Cause, Change, store_change};
-use super::{SubscriptionId, standing, suppression};
+use super::{SubscriberId, SubscriptionId, standing, suppression};
 use crate::newsletter::NewsletterId;
-use crate::store::Tx;
 use crate::store::value::Millis;
+use crate::store::{Store, Tx};
 
-/// Rows in one transaction: enough to make its sync cheap, few enough that
-/// others wait for less than a blink.
-pub const BATCH: usize = 2_000;
+/// Rows in one transaction. The indexes are hit at random, so each batch writes
+/// most of their pages anew: a million rows cost 53 s of CPU in batches of 2,000
+/// and 24 s in these. Others wait for half a second.
+pub const BATCH: usize = 25_000;
+/// SQLite's cache while a list comes in, in KiB: the indexes of a million people.
+const CACHE_KIB: u32 = 192 * 1024;
+/// Pages of SQLite's log before it is folded in: 80 MB, so that a page that is
+/// written in batch after batch reaches the file once.
+const LOG_PAGES: u32 = 20_000;
 
 /// Somebody from the file, with the hash of the address.
 #[derive(Debug, Clone)]
@@ -62,7 +68,34 @@ pub enum Fate {
 /// What is known of a row before it is stored.
 struct Known {
     suppressed: Option<rule::Reason>,
+    subscriber: Option<SubscriberId>,
     subscription: Option<(SubscriptionId, Standing)>,
+}
+
+/// Somebody who is new on the list, and perhaps new altogether.
+struct Added<'a> {
+    candidate: &'a Candidate,
+    standing: Standing,
+    subscriber: Option<SubscriberId>,
+}
+
+/// Gives SQLite the room that a long import wants; for a process that does
+/// nothing else.
+///
+/// # Errors
+/// The database failed.
+pub async fn make_room(store: &Store) -> sqlx::Result<()> {
+    let mut tx = store.begin().await?;
+    if let Tx::Sqlite(tx) = &mut tx {
+        for pragma in
+            [format!("cache_size = -{CACHE_KIB}"), format!("wal_autocheckpoint = {LOG_PAGES}")]
+        {
+            // Constants of this file only.
+            let text = AssertSqlSafe(format!("pragma {pragma}"));
+            sqlx::query(text).execute(&mut **tx).await?;
+        }
+    }
+    tx.commit().await
 }
 
 /// Stores a batch; the answer has one fate per row.
@@ -72,13 +105,13 @@ struct Known {
 pub async fn store(tx: &mut Tx, plan: &Plan, batch: &[Candidate]) -> sqlx::Result<Vec<Fate>> {
     let mut known = known(tx, plan.newsletter, batch).await?;
     let mut fates = Vec::with_capacity(batch.len());
-    let mut added: Vec<(&Candidate, Standing)> = Vec::new();
+    let mut added: Vec<Added<'_>> = Vec::new();
     let mut first: HashMap<AddressHash, usize> = HashMap::new();
     let mut lowered: HashMap<SubscriptionId, Standing> = HashMap::new();
     for (place, candidate) in batch.iter().enumerate() {
         let listed = candidate.row.standing.unwrap_or(Standing::Active);
         if let Some(at) = first.get(&candidate.hash) {
-            let (_, standing) = &mut added[*at];
+            let standing = &mut added[*at].standing;
             *standing = Standing::imported(Some(*standing), listed);
             fates.push(Fate::Duplicate);
             continue;
@@ -86,7 +119,7 @@ pub async fn store(tx: &mut Tx, plan: &Plan, batch: &[Candidate]) -> sqlx::Resul
         let row = known.remove(&place);
         fates.push(match row {
             Some(Known { suppressed: Some(reason), .. }) => Fate::Suppressed(reason),
-            Some(Known { suppressed: None, subscription: Some((id, stood)) }) => {
+            Some(Known { suppressed: None, subscription: Some((id, stood)), .. }) => {
                 // The same batch may have lowered it already.
                 let was = *lowered.get(&id).unwrap_or(&stood);
                 let became = Standing::imported(Some(was), listed);
@@ -95,17 +128,18 @@ pub async fn store(tx: &mut Tx, plan: &Plan, batch: &[Candidate]) -> sqlx::Resul
             }
             // The reader's note of a duplicate may, once in an age, be wrong: what
             // counts is that nobody is there.
-            Some(Known { suppressed: None, subscription: None }) | None => {
+            row => {
+                let subscriber = row.and_then(|known| known.subscriber);
                 first.insert(candidate.hash, added.len());
-                added.push((candidate, listed));
+                added.push(Added { candidate, standing: listed, subscriber });
                 Fate::Added
             }
         });
     }
-    for (candidate, standing) in &added {
-        if *standing == Standing::Complained {
+    for one in &added {
+        if one.standing == Standing::Complained {
             let reason = rule::Reason::Complained;
-            suppression::suppress(tx, &candidate.hash, reason, &plan.source, plan.now).await?;
+            suppression::suppress(tx, &one.candidate.hash, reason, &plan.source, plan.now).await?;
         }
     }
     if !added.is_empty() {
@@ -125,7 +159,7 @@ async fn lower(
         let again = candidate.row.duplicate_of.is_some();
         return Ok(if again { Fate::Duplicate } else { Fate::Known(change.was) });
     }
-    let evidence = serde_json::json!({ "source": plan.source, "line": candidate.row.line });
+    let evidence = json!({ "source": plan.source, "line": candidate.row.line });
     let cause = Cause { reason: Reason::Import, evidence: &evidence, at: plan.now };
     store_change(tx, change, cause).await?;
     if change.became == Standing::Complained {
@@ -136,23 +170,23 @@ async fn lower(
 }
 
 /// A row of the batch that somebody knows already.
-type Found = (i64, Option<String>, Option<SubscriptionId>, Option<String>);
+type Found = (i64, Option<String>, Option<SubscriberId>, Option<SubscriptionId>, Option<String>);
 
 const KNOWN_SQLITE: &str = "
-    select cast(r.key as integer), p.reason, n.id, n.standing
+    select cast(r.key as integer), p.reason, s.id, n.id, n.standing
     from json_each($1) r
     left join suppression p on p.address_hash = unhex(r.value)
     left join subscriber s on s.address_hash = unhex(r.value)
     left join subscription n on n.subscriber_id = s.id and n.newsletter_id = $2
-    where p.reason is not null or n.id is not null";
+    where p.reason is not null or s.id is not null";
 
 const KNOWN_POSTGRES: &str = "
-    select r.place - 1, p.reason, n.id, n.standing
+    select r.place - 1, p.reason, s.id, n.id, n.standing
     from unnest($1::bytea[]) with ordinality as r (hash, place)
     left join suppression p on p.address_hash = r.hash
     left join subscriber s on s.address_hash = r.hash
     left join subscription n on n.subscriber_id = s.id and n.newsletter_id = $2
-    where p.reason is not null or n.id is not null";
+    where p.reason is not null or s.id is not null";
 
 /// Which rows of the batch are suppressed or on the list, by their place.
 async fn known(
@@ -164,7 +198,7 @@ async fn known(
         Tx::Sqlite(tx) => {
             let hashes: Vec<String> = batch.iter().map(|one| hex(&one.hash)).collect();
             sqlx::query_as(KNOWN_SQLITE)
-                .bind(serde_json::json!(hashes).to_string())
+                .bind(json!(hashes).to_string())
                 .bind(newsletter)
                 .fetch_all(&mut **tx)
                 .await?
@@ -179,7 +213,7 @@ async fn known(
         }
     };
     let mut known = HashMap::with_capacity(found.len());
-    for (place, reason_word, id, standing) in found {
+    for (place, reason_word, subscriber, id, standing) in found {
         // A reason that only a newer version knows suppresses all the same.
         let reason = |word: String| rule::Reason::parse(&word).unwrap_or(rule::Reason::Operator);
         let subscription = match (id, standing) {
@@ -187,36 +221,36 @@ async fn known(
             (None, _) | (_, None) => None,
         };
         let place = usize::try_from(place).expect("a place in the batch");
-        known.insert(place, Known { suppressed: reason_word.map(reason), subscription });
+        known
+            .insert(place, Known { suppressed: reason_word.map(reason), subscriber, subscription });
     }
     Ok(known)
 }
 
+// The write lock is held, so nobody else takes these numbers, and nobody who was
+// not known a moment ago is there now.
+const LAST_SQLITE: &str =
+    "select coalesce(max(seq), 0) from sqlite_sequence where name = 'subscriber'";
+
 const PERSON_SQLITE: &str = "
     insert into subscriber (
-        address_hash, address, address_normal, domain,
+        id, address_hash, address, address_normal, domain,
         salutation, given_name, family_name, language, created_at, updated_at
     )
     select
-        unhex(r.value ->> 0), r.value ->> 1, r.value ->> 2, r.value ->> 3,
+        $3 + r.key, unhex(r.value ->> 0), r.value ->> 1, r.value ->> 2, r.value ->> 3,
         r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, $2, $2
-    from json_each($1) r
-    where true
-    on conflict do nothing";
+    from json_each($1) r";
 
 const CONSENT_SQLITE: &str = "
     insert into consent (subscriber_id, newsletter_id, act, wording, source, at)
-    select s.id, $2, 'imported', $3, $4, $5
-    from json_each($1) r
-    join subscriber s on s.address_hash = unhex(r.value ->> 0)";
+    select r.value ->> 0, $2, 'imported', $3, $4, $5
+    from json_each($1) r";
 
 const SUBSCRIPTION_SQLITE: &str = "
     insert into subscription (subscriber_id, newsletter_id, standing, since)
-    select s.id, $2, r.value ->> 8, $3
-    from json_each($1) r
-    join subscriber s on s.address_hash = unhex(r.value ->> 0)
-    where true
-    on conflict do nothing";
+    select r.value ->> 0, $2, r.value ->> 1, $3
+    from json_each($1) r";
 
 const PERSON_POSTGRES: &str = "
     insert into subscriber (
@@ -246,7 +280,7 @@ const SUBSCRIPTION_POSTGRES: &str = "
     on conflict do nothing";
 
 /// Stores who is new on the list: the person, the consent, the subscription.
-async fn add(tx: &mut Tx, plan: &Plan, added: &[(&Candidate, Standing)]) -> sqlx::Result<()> {
+async fn add(tx: &mut Tx, plan: &Plan, added: &[Added<'_>]) -> sqlx::Result<()> {
     match tx {
         Tx::Sqlite(tx) => add_sqlite(tx, plan, added).await,
         Tx::Postgres(tx) => add_postgres(tx, plan, added).await,
@@ -256,26 +290,27 @@ async fn add(tx: &mut Tx, plan: &Plan, added: &[(&Candidate, Standing)]) -> sqlx
 async fn add_sqlite(
     connection: &mut SqliteConnection,
     plan: &Plan,
-    added: &[(&Candidate, Standing)],
+    added: &[Added<'_>],
 ) -> sqlx::Result<()> {
-    let row = |(one, standing): &(&Candidate, Standing)| {
-        let (address, person) = (&one.row.address, &one.row.person);
-        serde_json::json!([
-            hex(&one.hash),
-            address.as_str(),
-            address.normal(),
-            address.domain(),
-            person.salutation.as_str(),
-            person.given.as_str(),
-            person.family.as_str(),
-            person.language,
-            standing.as_str(),
-        ])
-    };
-    let rows = Value::Array(added.iter().map(row).collect()).to_string();
-    sqlx::query(PERSON_SQLITE).bind(&rows).bind(plan.now).execute(&mut *connection).await?;
+    let (last,): (i64,) = sqlx::query_as(LAST_SQLITE).fetch_one(&mut *connection).await?;
+    let mut people = Vec::new();
+    let mut ties = Vec::with_capacity(added.len());
+    for one in added {
+        let id = one.subscriber.unwrap_or_else(|| {
+            people.push(person(one.candidate));
+            SubscriberId(last + people.len() as i64)
+        });
+        ties.push(json!([id, one.standing]));
+    }
+    sqlx::query(PERSON_SQLITE)
+        .bind(Value::Array(people).to_string())
+        .bind(plan.now)
+        .bind(last + 1)
+        .execute(&mut *connection)
+        .await?;
+    let ties = Value::Array(ties).to_string();
     sqlx::query(CONSENT_SQLITE)
-        .bind(&rows)
+        .bind(&ties)
         .bind(plan.newsletter)
         .bind(&plan.wording)
         .bind(&plan.source)
@@ -283,7 +318,7 @@ async fn add_sqlite(
         .execute(&mut *connection)
         .await?;
     sqlx::query(SUBSCRIPTION_SQLITE)
-        .bind(&rows)
+        .bind(&ties)
         .bind(plan.newsletter)
         .bind(plan.now)
         .execute(&mut *connection)
@@ -291,19 +326,31 @@ async fn add_sqlite(
     Ok(())
 }
 
+/// A person as [`PERSON_SQLITE`] reads them.
+fn person(one: &Candidate) -> Value {
+    let (address, person) = (&one.row.address, &one.row.person);
+    json!([
+        hex(&one.hash),
+        address.as_str(),
+        address.normal(),
+        address.domain(),
+        person.salutation,
+        person.given,
+        person.family,
+        person.language,
+    ])
+}
+
 async fn add_postgres(
     connection: &mut PgConnection,
     plan: &Plan,
-    added: &[(&Candidate, Standing)],
+    added: &[Added<'_>],
 ) -> sqlx::Result<()> {
-    fn column<'a, T>(
-        added: &'a [(&'a Candidate, Standing)],
-        cell: impl Fn(&'a Row) -> T,
-    ) -> Vec<T> {
-        added.iter().map(|(one, _)| cell(&one.row)).collect()
+    fn column<'a, T>(added: &'a [Added<'_>], cell: impl Fn(&'a Row) -> T) -> Vec<T> {
+        added.iter().map(|one| cell(&one.candidate.row)).collect()
     }
-    let hashes: Vec<&[u8]> = added.iter().map(|(one, _)| &one.hash.as_bytes()[..]).collect();
-    let standings: Vec<&str> = added.iter().map(|(_, standing)| standing.as_str()).collect();
+    let hashes: Vec<&[u8]> = added.iter().map(|one| &one.candidate.hash.as_bytes()[..]).collect();
+    let standings: Vec<&str> = added.iter().map(|one| one.standing.as_str()).collect();
     sqlx::query(PERSON_POSTGRES)
         .bind(&hashes)
         .bind(column(added, |row| row.address.as_str()))
