@@ -6,6 +6,7 @@
 //! the delivery's.
 
 pub mod archive;
+pub mod calendar;
 pub mod compose;
 pub mod content;
 pub mod draft;
@@ -13,6 +14,7 @@ pub mod due;
 pub mod forecast;
 pub mod freeze;
 pub mod inbox;
+pub mod link;
 pub mod preflight;
 pub mod render;
 pub mod state;

@@ -1,6 +1,7 @@
 //! `rundbrief issue preflight` and `rundbrief issue forecast`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -8,13 +9,21 @@ use super::issue::Desk;
 use super::newsletter::clock;
 use super::{Context, Open, exit, subscriber};
 use crate::issue::preflight::{self, Finding, Severity};
-use crate::issue::{due, forecast as forecasts};
+use crate::issue::{due, forecast as forecasts, link};
+use crate::source::fetch::Client;
+use crate::source::reach::Reach;
+
+/// How long a server may take to say whether an address leads somewhere.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to check.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Its number, or newsletter/number
     issue: String,
+    /// Ask no server whether links lead somewhere
+    #[arg(long)]
+    no_links: bool,
 }
 
 /// Runs `issue preflight`: exits with 65 when something blocks.
@@ -24,8 +33,19 @@ pub struct Arguments {
 pub async fn run(context: &Context, open: &Open, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let desk = Desk::open(open, &arguments.issue).await?;
     let now = subscriber::now().timestamp();
-    let findings =
+    let mut doubts = Vec::new();
+    if !arguments.no_links {
+        context.output.remark("asking where links lead …");
+        let reach = Reach::new(open.config.fetch.allow.clone());
+        let client = Client::with_time(reach, PATIENCE)?;
+        doubts = link::check(&open.store, &client, &desk.material(), now).await?;
+        doubts.retain(|finding| finding.severity == Severity::Look);
+    }
+    // What is dead is known now, and stands among the others.
+    let mut findings =
         due::findings(&open.store, &desk.issue, &desk.newsletter, &desk.office, now).await?;
+    findings.extend(doubts);
+    findings.sort_by_key(|finding| finding.severity);
     for finding in &findings {
         context.output.result(finding, line(finding));
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::freeze::{self, Chance, Material};
 use super::preflight::{self, Finding};
 use super::state::State;
-use super::{Error, Issue, IssueId, archive, draft};
+use super::{Error, Issue, IssueId, archive, draft, link};
 use crate::letter::address::Office;
 use crate::newsletter::definition::{Approval, Late, WhenDue};
 use crate::newsletter::{self, Newsletter};
@@ -122,7 +122,7 @@ pub fn queue_time(newsletter: &Newsletter, now: Timestamp, at: Option<Timestamp>
     at.map_or(undone, |at| undone.max(at.into()))
 }
 
-/// What preflight says of a stored issue, the network aside.
+/// What preflight says of a stored issue; links count as they were found last.
 ///
 /// # Errors
 /// The database failed.
@@ -137,7 +137,9 @@ pub async fn findings(
     let shown = super::shown_before(store, issue.id).await?;
     let definition = &newsletter.definition;
     let material = Material { issue, definition, pieces: &pieces, office };
-    Ok(preflight::check(&material, &shown, now))
+    let mut findings = preflight::check(&material, &shown, now);
+    findings.extend(link::believed(store, &material, now).await?);
+    Ok(findings)
 }
 
 /// Begins every queued issue whose time has come. `chance` gives fresh randomness.

@@ -158,7 +158,10 @@ fn event(place: &Place<'_>, piece: &Piece) -> Option<Event> {
         place: event.place.clone(),
         text: Some(super::compose::cut(&record.teaser, EVENT_TEXT)).filter(|text| !text.is_empty()),
         url: url(place, piece),
-        calendar_url: None,
+        calendar_url: Some(format!(
+            "{}.ics",
+            place.office.article(&place.definition.slug, place.number, &piece.name)
+        )),
         language: record.language.clone(),
     })
 }

@@ -5,7 +5,7 @@
 //! body, links, a way back. It runs under the sandboxing policy.
 
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
@@ -19,6 +19,7 @@ use super::words::{self, Words};
 use super::{SANDBOX, Site, raw};
 use crate::article::{Event, Image, Record};
 use crate::issue::archive::{self, Edition, PAGE, Piece};
+use crate::issue::calendar;
 use crate::newsletter::{self, Newsletter};
 
 /// Where a list goes on.
@@ -112,7 +113,8 @@ pub async fn issue(
     Ok(page::of(shelf.house(), shelf.language(), &edition.subject, body).policy(SANDBOX).kept())
 }
 
-/// `/archive/{newsletter}/{number}/{article}`: the article, by slug or key.
+/// `/archive/{newsletter}/{number}/{article}`: the article, by slug or key; with `.ics`
+/// behind its slug, its event as a calendar file.
 pub async fn article(
     State(site): State<Site>,
     Path((slug, number, name)): Path<(String, i64, String)>,
@@ -120,6 +122,9 @@ pub async fn article(
     let shelf = Shelf::find(&site, &slug).await?;
     let edition = shelf.edition(&site, number).await?;
     let pieces = archive::pieces(&site.store, edition.id).await?;
+    if let Some(name) = name.strip_suffix(".ics") {
+        return calendar(&site, &shelf, &edition, pieces.iter().find(|piece| piece.name == name));
+    }
     let by_key = |piece: &&Piece| piece.id.to_string() == name;
     if let Some(piece) = pieces.iter().find(|piece| piece.name == name) {
         Ok(whole(&shelf, &edition, piece).into_response())
@@ -129,6 +134,23 @@ pub async fn article(
     } else {
         Err(Error::NotFound)
     }
+}
+
+/// An event as a calendar file.
+fn calendar(
+    site: &Site,
+    shelf: &Shelf,
+    edition: &Edition,
+    piece: Option<&Piece>,
+) -> Result<Response, Error> {
+    let piece = piece.ok_or(Error::NotFound)?;
+    let base = site.address.as_str();
+    let url = format!("{base}{}/{}", shelf.address(edition), piece.name);
+    let host = base.split("://").nth(1).unwrap_or(base);
+    let stamp = edition.frozen_at.timestamp();
+    let file = calendar::file(piece.id, &piece.record, &url, host, &shelf.zone, stamp);
+    let kind = [(header::CONTENT_TYPE, "text/calendar; charset=utf-8")];
+    Ok((kind, file.ok_or(Error::NotFound)?).into_response())
 }
 
 /// A newsletter's place in the archive.

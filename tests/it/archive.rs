@@ -204,6 +204,11 @@ async fn an_article_is_a_page_with_a_way_back(app: App) {
         rest = after;
     }
     assert!(!page.contains("nicht zu haben"), "a picture without a copy of ours is shown nowhere");
+    let calendar = visit.get("/archive/musterhafen/1/neue-radwege-am-hafen.ics").await;
+    assert_eq!(calendar.status, 200);
+    assert!(calendar.head.contains("content-type: text/calendar; charset=utf-8"));
+    assert!(calendar.body.contains("DTSTART:20261203T150000Z"), "{}", calendar.body);
+    assert_eq!(visit.get("/archive/musterhafen/1/nothing.ics").await.status, 404);
     let by_key = visit.get("/archive/musterhafen/1/1").await;
     assert_eq!(by_key.status, 308);
     assert!(by_key.head.contains("location: /archive/musterhafen/1/neue-radwege-am-hafen"));

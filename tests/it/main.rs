@@ -27,6 +27,7 @@ mod inbox;
 mod issue;
 mod issue_cli;
 mod letter;
+mod link;
 mod mailbox;
 mod maildir;
 mod picture;

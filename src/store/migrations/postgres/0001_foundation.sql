@@ -118,6 +118,14 @@ create table issue_article (
 );
 create index issue_article_by_article on issue_article (article_id);
 
+-- Where links lead: asked once a day at most.
+create table link (
+    address text primary key,
+    dead bigint not null,
+    why text not null,            -- empty: it answered
+    checked_at bigint not null
+);
+
 -- The letter as frozen: segments and slots in our own framing.
 create table letter (
     issue_id bigint primary key references issue (id) on delete cascade,

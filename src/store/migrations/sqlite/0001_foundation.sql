@@ -118,6 +118,14 @@ create table issue_article (
 ) strict;
 create index issue_article_by_article on issue_article (article_id);
 
+-- Where links lead: asked once a day at most.
+create table link (
+    address text primary key,
+    dead integer not null,
+    why text not null,            -- empty: it answered
+    checked_at integer not null
+) strict;
+
 -- The letter as frozen: segments and slots in our own framing.
 create table letter (
     issue_id integer primary key references issue (id) on delete cascade,

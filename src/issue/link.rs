@@ -1,0 +1,200 @@
+//! Whether the links of an issue lead somewhere: asked politely, and remembered.
+//!
+//! Each address is asked once a day at most, one at a time per host. What no answer was
+//! had from says so; where nothing at all answers, the fault is nearer home.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
+use url::Url;
+
+use super::freeze::Material;
+use super::preflight::Finding;
+use crate::source::fetch::{Client, Error};
+use crate::store::Store;
+use crate::store::value::Millis;
+use crate::{on, read, row};
+
+/// Hosts that are asked at the same time.
+const HOSTS: usize = 8;
+/// How long an address that answered is not asked again.
+const FRESH: Duration = Duration::from_secs(24 * 3600);
+/// How long one that did not is not asked again: somebody may be mending it.
+const FRESH_DEAD: Duration = Duration::from_secs(10 * 60);
+/// How long a known dead link keeps an issue from being queued.
+const BELIEVED: Duration = Duration::from_secs(24 * 3600);
+
+row! {
+    /// What is known of an address.
+    Known {
+        /// The address.
+        address: String,
+        /// It leads nowhere: blocks.
+        dead: i64,
+        /// Why it is dead or doubtful; empty when it answered.
+        why: String,
+        /// When it was asked.
+        checked_at: Millis,
+    }
+}
+
+/// Every web address a reader of the issue can follow, and where it stands; our own
+/// pages are not public yet and are left out.
+pub fn addresses(material: &Material<'_>) -> BTreeMap<String, String> {
+    let definition = material.definition;
+    let foot = [
+        ("home_url", definition.home_url.as_ref()),
+        ("privacy_url", Some(&definition.privacy_url)),
+        ("accessibility_url", definition.accessibility_url.as_ref()),
+        ("help_url", definition.help_url.as_ref()),
+    ];
+    let foot = foot
+        .into_iter()
+        .filter_map(|(place, url)| Some((url?.as_str().to_owned(), place.to_owned())));
+    let articles = material.pieces.iter().flat_map(|piece| {
+        let record = &piece.record;
+        let own = record.url.iter().filter(|_| record.body.is_empty());
+        let links = record.links.iter().map(|link| &link.url).chain(own);
+        let links = links.filter(|url| url.is_web());
+        links.map(|url| (url.as_str().to_owned(), record.title.clone()))
+    });
+    foot.chain(articles).filter(|(url, _)| !url.starts_with(&material.office.base)).collect()
+}
+
+/// Asks every address that nothing fresh is known of, and says what was found.
+///
+/// # Errors
+/// The database failed.
+pub async fn check(
+    store: &Store,
+    client: &Client,
+    material: &Material<'_>,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Finding>> {
+    let wanted = addresses(material);
+    let now = Millis::from(now);
+    let mut known = known(store, &wanted).await?;
+    known.retain(|one| {
+        let fresh = if one.why.is_empty() { FRESH } else { FRESH_DEAD };
+        one.checked_at >= now.before(fresh)
+    });
+    let open = wanted.keys().filter(|address| known.iter().all(|one| one.address != **address));
+    let asked = ask(client, open, now).await;
+    let nobody = asked.len() > 1 && asked.iter().all(|one| one.why.starts_with(UNREACHABLE));
+    if nobody {
+        return Ok(vec![Finding::look(
+            "links",
+            format!("none of {} could be reached", asked.len()),
+            "is this machine online? check again when it is",
+        )]);
+    }
+    remember(store, &asked).await?;
+    known.extend(asked);
+    Ok(findings(&wanted, &known))
+}
+
+/// What earlier checks found dead, without asking anybody.
+///
+/// # Errors
+/// The database failed.
+pub async fn believed(
+    store: &Store,
+    material: &Material<'_>,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Finding>> {
+    let wanted = addresses(material);
+    let mut known = known(store, &wanted).await?;
+    known.retain(|one| one.dead != 0 && one.checked_at >= Millis::from(now).before(BELIEVED));
+    Ok(findings(&wanted, &known))
+}
+
+fn findings(wanted: &BTreeMap<String, String>, known: &[Known]) -> Vec<Finding> {
+    let finding = |one: &Known| {
+        let place = wanted.get(&one.address).filter(|_| !one.why.is_empty())?;
+        let what = format!("links to {}, {}", one.address, one.why);
+        Some(if one.dead != 0 {
+            Finding::blocks(place, what, "correct the link at its source, or take it out")
+        } else {
+            Finding::look(place, what, "open it in a browser")
+        })
+    };
+    known.iter().filter_map(finding).collect()
+}
+
+/// What stands before the reason when no connection was had: it may be our own network.
+const UNREACHABLE: &str = "which cannot be reached";
+
+/// Asks addresses; those of one host one after the other.
+async fn ask(client: &Client, addresses: impl Iterator<Item = &String>, now: Millis) -> Vec<Known> {
+    let mut hosts: BTreeMap<String, Vec<Url>> = BTreeMap::new();
+    for address in addresses {
+        if let Ok(url) = Url::parse(address) {
+            hosts.entry(url.host_str().unwrap_or_default().to_owned()).or_default().push(url);
+        }
+    }
+    let one_host = |urls: Vec<Url>| async move {
+        let mut found = Vec::with_capacity(urls.len());
+        for url in urls {
+            let (dead, why) = match client.probe(&url).await {
+                Ok(_) => (false, String::new()),
+                Err(error) => judge(&error),
+            };
+            found.push(Known { address: url.into(), dead: dead.into(), why, checked_at: now });
+        }
+        found
+    };
+    let asked = stream::iter(hosts.into_values().map(one_host)).buffer_unordered(HOSTS);
+    asked.concat().await
+}
+
+/// Dead, or only doubtful: a server that refuses strangers or is busy may well answer
+/// a reader.
+fn judge(error: &Error) -> (bool, String) {
+    match error {
+        Error::Status { status, .. } if matches!(status.as_u16(), 404 | 410) => {
+            (true, format!("which is gone ({})", status.as_u16()))
+        }
+        Error::Status { status, .. } => (false, format!("which answers {}", status.as_u16())),
+        Error::NotPublic(_) | Error::Scheme(_) => (true, "which no reader can reach".to_owned()),
+        Error::Redirects(_) => (true, "which redirects without end".to_owned()),
+        Error::TooLarge(_) => (false, String::new()),
+        Error::TooSlow(_) => (false, "which answers too slowly".to_owned()),
+        Error::Broken { reason, .. } => (true, format!("{UNREACHABLE}: {reason}")),
+    }
+}
+
+async fn known(store: &Store, wanted: &BTreeMap<String, String>) -> sqlx::Result<Vec<Known>> {
+    let mut known = Vec::new();
+    for address in wanted.keys() {
+        let row: Option<Known> = read!(store, |db| sqlx::query_as(
+            "select address, dead, why, checked_at from link where address = $1"
+        )
+        .bind(address)
+        .fetch_optional(db)
+        .await)?;
+        known.extend(row);
+    }
+    Ok(known)
+}
+
+async fn remember(store: &Store, asked: &[Known]) -> sqlx::Result<()> {
+    let mut tx = store.begin().await?;
+    for one in asked {
+        on!(tx, |c| sqlx::query(
+            "insert into link (address, dead, why, checked_at)
+             values ($1, $2, $3, $4)
+             on conflict (address) do update
+             set dead = excluded.dead, why = excluded.why, checked_at = excluded.checked_at"
+        )
+        .bind(&one.address)
+        .bind(one.dead)
+        .bind(&one.why)
+        .bind(one.checked_at)
+        .execute(c)
+        .await
+        .map(drop))?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,128 @@
+//! Links of an issue are asked once, believed for a while, and judged with care.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::any;
+use jiff::SignedDuration;
+use rundbrief::article::entry::{self, Identity};
+use rundbrief::article::{Html, Link, Record, WebAddress};
+use rundbrief::issue::freeze::Material;
+use rundbrief::issue::preflight::Finding;
+use rundbrief::issue::{archive, due, link};
+use rundbrief::source::fetch::Client;
+use rundbrief::source::reach::Reach;
+
+use crate::app::{App, on_both};
+use crate::issue::{apply, composed, monday, office};
+
+on_both![links_are_asked_once_and_judged, an_offline_machine_blocks_nothing];
+
+/// A web site on loopback that counts how often it is asked.
+async fn site() -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let answer = move |status: StatusCode| {
+        let count = count.clone();
+        any(move || async move {
+            count.fetch_add(1, Ordering::Relaxed);
+            status
+        })
+    };
+    let router = Router::new()
+        .route("/there", answer(StatusCode::OK))
+        .route("/gone", answer(StatusCode::NOT_FOUND))
+        .route("/shy", answer(StatusCode::FORBIDDEN));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (address, asked)
+}
+
+async fn article(app: &App, links: &[String]) {
+    let link = |url: &String| Link {
+        url: WebAddress::parse(url).unwrap(),
+        text: "Der ganze Plan".to_owned(),
+    };
+    let record = Record {
+        title: "Neue Radwege".to_owned(),
+        teaser: "Die Stadt baut vier Kilometer neue Radwege.".to_owned(),
+        body: serde_json::from_str::<Html>("\"<p>Text</p>\"").unwrap(),
+        links: links.iter().map(link).collect(),
+        ..Record::default()
+    };
+    let identity = Identity { source: None, origin: "hand".to_owned(), guid: "1".to_owned() };
+    let mut tx = app.store.begin().await.unwrap();
+    entry::put(&mut tx, &identity, &record, monday().into()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn lines(findings: &[Finding], site: &str) -> Vec<String> {
+    let line = |one: &Finding| format!("{} {}", one.severity, one.what.replace(site, "SITE"));
+    let mut lines: Vec<String> = findings.iter().map(line).collect();
+    lines.retain(|line| line.contains("SITE"));
+    lines.sort();
+    lines
+}
+
+async fn links_are_asked_once_and_judged(app: App) {
+    let newsletter = apply(&app, "").await;
+    let (site, asked) = site().await;
+    let links = ["there", "gone", "shy"].map(|path| format!("{site}/{path}"));
+    article(&app, &links).await;
+    let issue = composed(&app, &newsletter).await.unwrap();
+    let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
+    let (definition, office) = (&newsletter.definition, &office());
+    let material = Material { issue: &issue, definition, pieces: &pieces, office };
+    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
+
+    let wanted = [
+        "blocks links to SITE/gone, which is gone (404)",
+        "look links to SITE/shy, which answers 403",
+    ];
+    let found = link::check(&app.store, &client, &material, monday()).await.unwrap();
+    assert_eq!(lines(&found, &site), wanted);
+    let once = asked.load(Ordering::Relaxed);
+    let again = monday() + SignedDuration::from_mins(5);
+    let found = link::check(&app.store, &client, &material, again).await.unwrap();
+    assert_eq!(lines(&found, &site), wanted);
+    assert_eq!(asked.load(Ordering::Relaxed), once, "what is known is not asked again");
+
+    // Before queueing, what was found dead counts without asking.
+    let findings = due::findings(&app.store, &issue, &newsletter, office, again).await.unwrap();
+    assert!(lines(&findings, &site).contains(&wanted[0].to_owned()), "{findings:?}");
+    let day = monday() + SignedDuration::from_hours(25);
+    assert!(link::believed(&app.store, &material, day).await.unwrap().is_empty());
+    let found = link::check(&app.store, &client, &material, day).await.unwrap();
+    assert_eq!(lines(&found, &site), wanted);
+    assert!(asked.load(Ordering::Relaxed) > once, "after a day it is asked again");
+}
+
+async fn an_offline_machine_blocks_nothing(app: App) {
+    let newsletter = apply(&app, "").await;
+    // Nobody listens there: bound and let go.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = listener.local_addr().unwrap();
+    drop(listener);
+    let mut definition = newsletter.definition.clone();
+    let address = |path: &str| {
+        rundbrief::newsletter::field::Address::parse(&format!("http://{closed}/{path}")).unwrap()
+    };
+    definition.home_url = Some(address("home"));
+    definition.privacy_url = address("privacy");
+    definition.accessibility_url = None;
+    article(&app, &[]).await;
+    let issue = composed(&app, &newsletter).await.unwrap();
+    let office = &office();
+    let material = Material { issue: &issue, definition: &definition, pieces: &[], office };
+    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
+    let found = link::check(&app.store, &client, &material, monday()).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].what, "none of 2 could be reached");
+    assert!(link::believed(&app.store, &material, monday()).await.unwrap().is_empty());
+}
