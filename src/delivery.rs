@@ -18,6 +18,7 @@ pub mod settle;
 pub mod state;
 pub mod sums;
 pub mod transport;
+pub mod upkeep;
 pub mod verdict;
 pub mod watch;
 pub mod worker;

@@ -112,15 +112,15 @@ pub async fn cancel(tx: &mut Tx, issue: IssueId, now: Millis) -> sqlx::Result<u6
     })
 }
 
-/// Pauses an issue that the relay refuses whoever reads it.
+/// Pauses an issue that cannot go out whoever reads it.
 ///
 /// # Errors
 /// The database failed.
 pub async fn pause(tx: &mut Tx, issue: IssueId, why: &str, now: Millis) -> sqlx::Result<bool> {
     let text = "
         update issue
-        set state = 'paused', paused_from = 'sending', paused_why = $2, updated_at = $3
-        where id = $1 and state = 'sending'";
+        set state = 'paused', paused_from = state, paused_why = $2, updated_at = $3
+        where id = $1 and state in ('expanding', 'sending')";
     on!(*tx, |c| {
         let done = sqlx::query(text).bind(issue).bind(why).bind(now).execute(c).await?;
         Ok(done.rows_affected() == 1)

@@ -17,21 +17,17 @@ use super::pace::{Breaker, Gate, Pace};
 use super::pool::{self, Ended, Pool, Ready, ReturnPath, Running};
 use super::settle::{self, Identity, SignedOn};
 use super::state::State;
-use super::{DeliveryId, WorkerId, expand, verdict, watch};
+use super::{DeliveryId, WorkerId, verdict, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::smtp::relay::Relay;
 use crate::store::Store;
 use crate::store::value::Millis;
 
-/// A sign of life to the other workers.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Without a good heartbeat for this long no dot is written: half a worker's time to live.
-const LEASE: Duration = Duration::from_secs(15);
+pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// How often issues and readers are looked at: a pause must be seen within a second.
-const WATCH: Duration = Duration::from_millis(400);
-/// How often unknown deliveries are looked at, and the pace is stored.
-const SETTLE: Duration = Duration::from_secs(20);
+pub(super) const WATCH: Duration = Duration::from_millis(400);
 /// The longest wait for more outcomes before a group is recorded.
 const GATHER: Duration = Duration::from_millis(20);
 /// The longest wait of a round that has mails on the wire.
@@ -83,7 +79,7 @@ pub struct Worker {
     pub(super) sessions: JoinSet<Ended>,
     pub(super) issues: Vec<Sending>,
     /// Only this issue is delivered; none: all.
-    only: Option<IssueId>,
+    pub(super) only: Option<IssueId>,
     /// Next issue to claim from: they take turns.
     turn: usize,
     pub(super) claimed: VecDeque<(Claim, Arc<Running>)>,
@@ -98,7 +94,7 @@ pub struct Worker {
     pub(super) refused: HashMap<IssueId, String>,
     /// Deliveries marked at a time; grows while sessions run dry.
     window: usize,
-    last: Last,
+    pub(super) last: Last,
     /// Why the relay was last found not to work.
     pub(super) trouble: Option<String>,
 }
@@ -107,17 +103,17 @@ pub struct Worker {
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) running: Arc<Running>,
-    cursor: Cursor,
+    pub(super) cursor: Cursor,
     /// Nothing was due at the last claim; look again at this moment.
-    empty_until: Option<Millis>,
+    pub(super) empty_until: Option<Millis>,
     pub(super) cancelled: bool,
 }
 
 #[derive(Debug, Default)]
-struct Last {
-    heartbeat: Option<Millis>,
-    watch: Option<Millis>,
-    settle: Option<Millis>,
+pub(super) struct Last {
+    pub(super) heartbeat: Option<Millis>,
+    pub(super) watch: Option<Millis>,
+    pub(super) settle: Option<Millis>,
 }
 
 impl Worker {
@@ -177,6 +173,7 @@ impl Worker {
         let now = (self.setup.clock)();
         self.upkeep(now).await?;
         self.dismiss(now)?;
+        self.mourn();
         let gate = self.breaker.gate(now);
         if matches!(gate, Gate::Open(_)) && self.sessions.is_empty() {
             let back = self.pool.take_back().into_iter().map(verdict::held_back).collect();
@@ -213,70 +210,6 @@ impl Worker {
     /// Why the relay was last found not to work, in its own words.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
-    }
-
-    /// Heartbeat, issues, readers who left, unknown deliveries: each at its time.
-    async fn upkeep(&mut self, now: Millis) -> anyhow::Result<()> {
-        let due =
-            |last: Option<Millis>, every| last.is_none_or(|at| now >= at.after(every) || now < at);
-        if due(self.last.heartbeat, HEARTBEAT) {
-            let alive = settle::heartbeat(&self.store, self.me, now).await?;
-            if !alive {
-                tracing::warn!("delivery.lease.lapsed");
-                self.pool.lapse();
-            }
-            self.pool.renew(LEASE);
-            self.last.heartbeat = Some(now);
-        }
-        if due(self.last.watch, WATCH) {
-            self.look(now).await?;
-            self.last.watch = Some(now);
-        }
-        if due(self.last.settle, SETTLE) {
-            settle::settle(&self.store, self.setup.evidence, now).await?;
-            self.last.settle = Some(now);
-        }
-        Ok(())
-    }
-
-    /// Which issues are to be sent, which are not any more, who has left.
-    async fn look(&mut self, now: Millis) -> anyhow::Result<()> {
-        let mut seen = watch::issues(&self.store).await?;
-        seen.retain(|issue| self.only.is_none_or(|only| only == issue.id));
-        for issue in seen.iter().filter(|issue| issue.state == "expanding") {
-            while let expand::Progress::More(_) = expand::step(&self.store, issue.id, now).await? {}
-        }
-        for sending in &mut self.issues {
-            let id = sending.running.id;
-            let goes_on = seen.iter().any(|issue| issue.id == id);
-            sending.running.halted.store(!goes_on, Ordering::SeqCst);
-            if !goes_on && !sending.cancelled {
-                let state = watch::state(&self.store, id).await?;
-                sending.cancelled = state == "cancelled";
-            }
-        }
-        for issue in &seen {
-            if !self.issues.iter().any(|sending| sending.running.id == issue.id) {
-                let (letter, from) = watch::letter(&self.store, issue.id).await?;
-                let signs = |key: &&Arc<dkim::Key>| from.as_ref().is_some_and(|d| key.signs_for(d));
-                let keys = self.setup.keys.iter().filter(signs).cloned().collect();
-                let running = Running { id: issue.id, letter, keys, halted: false.into() };
-                let (running, cursor) = (Arc::new(running), Cursor::START);
-                self.issues.push(Sending { running, cursor, empty_until: None, cancelled: false });
-            }
-        }
-        if !self.held.is_empty() {
-            let held = self.held.iter().map(|(id, generation)| (*id, *generation));
-            let gone = watch::withdrawn(&self.store, held).await?;
-            self.pool.withdraw(gone);
-        }
-        // What nobody holds any more and is not being sent is done with here.
-        if self.held.is_empty() && self.claimed.is_empty() {
-            self.issues.retain(|sending| {
-                sending.cancelled || !sending.running.halted.load(Ordering::SeqCst)
-            });
-        }
-        Ok(())
     }
 
     /// One transaction: what was done is recorded, what is next is marked, what
@@ -443,6 +376,15 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// A session that panicked told nobody what became of its mails.
+    fn mourn(&mut self) {
+        let silent = self.pool.waiting() == 0 && self.pool.done() == 0;
+        if self.sessions.is_empty() && silent && !self.held.is_empty() {
+            let lost = self.held.drain().map(|(id, claim)| verdict::lost(id, claim));
+            self.unrecorded.extend(lost);
+        }
     }
 
     /// As many sessions as there is work for.

@@ -1,0 +1,108 @@
+//! What a worker does by the clock: a sign of life, a look at issues and at readers
+//! who left, unknown deliveries.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::ledger::Cursor;
+use super::pool::Running;
+use super::worker::{LEASE, Sending, WATCH, Worker};
+use super::{expand, settle, watch};
+use crate::issue::IssueId;
+use crate::letter::dkim;
+use crate::store::value::Millis;
+
+/// A sign of life to the other workers.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often unknown deliveries are looked at, and the pace is stored.
+const SETTLE: Duration = Duration::from_secs(20);
+
+impl Worker {
+    /// Heartbeat, issues, readers who left, unknown deliveries: each at its time.
+    pub(super) async fn upkeep(&mut self, now: Millis) -> anyhow::Result<()> {
+        let due =
+            |last: Option<Millis>, every| last.is_none_or(|at| now >= at.after(every) || now < at);
+        if due(self.last.heartbeat, HEARTBEAT) {
+            let alive = settle::heartbeat(&self.store, self.me, now).await?;
+            if !alive {
+                tracing::warn!("delivery.lease.lapsed");
+                self.pool.lapse();
+            }
+            self.pool.renew(LEASE);
+            self.last.heartbeat = Some(now);
+        }
+        if due(self.last.watch, WATCH) {
+            self.look(now).await?;
+            self.last.watch = Some(now);
+        }
+        if due(self.last.settle, SETTLE) {
+            settle::settle(&self.store, self.setup.evidence, now).await?;
+            self.last.settle = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Which issues are to be sent, which are not any more, who has left.
+    async fn look(&mut self, now: Millis) -> anyhow::Result<()> {
+        let mut seen = watch::issues(&self.store).await?;
+        seen.retain(|issue| self.only.is_none_or(|only| only == issue.id));
+        for issue in seen.iter().filter(|issue| issue.state == "expanding") {
+            if let Err(error) = self.expand(issue.id, now).await {
+                self.set_aside(issue.id, error)?;
+            }
+        }
+        for sending in &mut self.issues {
+            let id = sending.running.id;
+            let goes_on = seen.iter().any(|issue| issue.id == id);
+            sending.running.halted.store(!goes_on, Ordering::SeqCst);
+            if !goes_on && !sending.cancelled {
+                let state = watch::state(&self.store, id).await?;
+                sending.cancelled = state == "cancelled";
+            }
+        }
+        for issue in &seen {
+            if !self.issues.iter().any(|sending| sending.running.id == issue.id) {
+                let (letter, from) = match watch::letter(&self.store, issue.id).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        self.set_aside(issue.id, error)?;
+                        continue;
+                    }
+                };
+                let signs = |key: &&Arc<dkim::Key>| from.as_ref().is_some_and(|d| key.signs_for(d));
+                let keys = self.setup.keys.iter().filter(signs).cloned().collect();
+                let running = Running { id: issue.id, letter, keys, halted: false.into() };
+                let (running, cursor) = (Arc::new(running), Cursor::START);
+                self.issues.push(Sending { running, cursor, empty_until: None, cancelled: false });
+            }
+        }
+        if !self.held.is_empty() {
+            let held = self.held.iter().map(|(id, generation)| (*id, *generation));
+            let gone = watch::withdrawn(&self.store, held).await?;
+            self.pool.withdraw(gone);
+        }
+        // What nobody holds any more and is not being sent is done with here.
+        if self.held.is_empty() && self.claimed.is_empty() {
+            self.issues.retain(|sending| {
+                sending.cancelled || !sending.running.halted.load(Ordering::SeqCst)
+            });
+        }
+        Ok(())
+    }
+
+    async fn expand(&self, issue: IssueId, now: Millis) -> anyhow::Result<()> {
+        while let expand::Progress::More(_) = expand::step(&self.store, issue, now).await? {}
+        Ok(())
+    }
+
+    /// An issue that cannot be sent as it is stands aside and does not hold up the
+    /// others; a database that fails is everybody's trouble.
+    fn set_aside(&mut self, issue: IssueId, error: anyhow::Error) -> anyhow::Result<()> {
+        if error.chain().any(|cause| cause.is::<sqlx::Error>()) {
+            return Err(error);
+        }
+        self.refused.insert(issue, format!("{error:#}"));
+        Ok(())
+    }
+}
