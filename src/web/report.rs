@@ -151,7 +151,7 @@ fn table(language: Language, reasons: &[Reason]) -> Markup {
                             tr {
                                 td { (reason.domain) }
                                 td { (standing(language, reason.state)) }
-                                td class="words" { @if let Some(code) = reason.code { (code) " " } (reason.words) }
+                                td class="words" { (words(language, reason)) }
                                 td class="number" { (reason.readers) }
                             }
                         }
@@ -159,6 +159,22 @@ fn table(language: Language, reasons: &[Reason]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The relay's words; for a mail that was taken and came back they say nothing.
+fn words(language: Language, reason: &Reason) -> &str {
+    match reason.state {
+        Standing::Accepted => {
+            say(language, "erst angenommen, dann zurückgeschickt", "taken first, then sent back")
+        }
+        Standing::Queued
+        | Standing::Claimed
+        | Standing::Sending
+        | Standing::Deferred
+        | Standing::Failed
+        | Standing::Unknown
+        | Standing::Cancelled => &reason.words,
     }
 }
 

@@ -61,7 +61,7 @@ impl App {
 }
 
 /// Runs a body on SQLite.
-pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App) -> F) {
+pub fn on_sqlite<F: Future<Output = ()> + 'static>(body: impl FnOnce(App) -> F) {
     runtime().block_on(async {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = format!("sqlite:{}", directory.path().join("rundbrief.db").display());
@@ -70,12 +70,14 @@ pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App)
 }
 
 /// Runs a body on PostgreSQL, and removes the database however the body ended.
-pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(body: impl FnOnce(App) -> F) {
+pub fn on_postgres<F: Future<Output = ()> + 'static>(body: impl FnOnce(App) -> F) {
     runtime().block_on(async {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = Database::create().await;
         let app = App::open(database.url.clone(), directory).await;
-        let ended = tokio::spawn(body(app)).await;
+        // A task of its own: its panic ends the body, and the database can still go.
+        let local = tokio::task::LocalSet::new();
+        let ended = local.run_until(async { tokio::task::spawn_local(body(app)).await }).await;
         database.remove().await;
         if let Err(error) = ended {
             std::panic::resume_unwind(error.into_panic());
