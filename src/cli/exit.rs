@@ -72,10 +72,13 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
         });
     }
     if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-        return Some(match io.kind() {
-            std::io::ErrorKind::NotFound => Code::NoInput,
-            std::io::ErrorKind::PermissionDenied => Code::NoPermission,
-            _ => Code::Io,
+        let kind = io.kind();
+        return Some(if kind == std::io::ErrorKind::NotFound {
+            Code::NoInput
+        } else if kind == std::io::ErrorKind::PermissionDenied {
+            Code::NoPermission
+        } else {
+            Code::Io
         });
     }
     if cause.is::<config::Error>() {

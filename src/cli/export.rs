@@ -35,7 +35,7 @@ pub struct Arguments {
 
 /// Where the lines go, and in which form.
 enum Sink {
-    Csv(rule::Writer<Box<dyn Write + Send>>),
+    Csv(Box<rule::Writer<Box<dyn Write + Send>>>),
     Json(Box<dyn Write + Send>),
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn run(
     let style = if arguments.spreadsheet { Style::Spreadsheet } else { Style::Plain };
     let sink = match context.output.is_json() {
         true => Sink::Json(out),
-        false => Sink::Csv(rule::Writer::new(out, style)?),
+        false => Sink::Csv(Box::new(rule::Writer::new(out, style)?)),
     };
     let written = match write_pages(open, filter, sink).await {
         Ok(written) => written,

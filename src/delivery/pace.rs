@@ -143,7 +143,7 @@ impl Pace {
 }
 
 /// Whether a relay is asked at all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Breaker {
     failures: u32,
     recent: VecDeque<bool>,
@@ -160,12 +160,6 @@ pub enum Gate {
     Probe,
     /// None before this moment.
     Open(Millis),
-}
-
-impl Default for Breaker {
-    fn default() -> Breaker {
-        Breaker { failures: 0, recent: VecDeque::new(), opened: 0, until: None }
-    }
 }
 
 impl Breaker {

@@ -90,7 +90,7 @@ async fn an_article_is_added_listed_and_shown(app: App) {
     assert!(again.out.contains("same"), "{}", again.out);
     let key = article["article"].to_string();
     let shown = rundbrief(&app, &["article", "show", &key, "--json"]).await;
-    assert_eq!(shown.objects(), [article.clone()]);
+    assert_eq!(shown.objects(), std::slice::from_ref(&article));
     let read = rundbrief(&app, &["article", "show", &key]).await;
     assert!(
         read.out.contains("Aktuelles / Neuigkeiten") && !read.out.contains("Zurück"),

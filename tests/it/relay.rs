@@ -412,7 +412,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 }
             }
             Fault::WantsContentForNobody if !kept => self.say("554 5.5.1 Nobody").await?,
-            _ => self.say("250 2.0.0 Kept").await?,
+            Fault::WantsContentForNobody
+            | Fault::None
+            | Fault::Refuses
+            | Fault::Throttles(_)
+            | Fault::DropsBeforeData
+            | Fault::DropsInData
+            | Fault::Drips
+            | Fault::Endless
+            | Fault::BreaksTls
+            | Fault::InjectsBeforeTls
+            | Fault::Stalls => self.say("250 2.0.0 Kept").await?,
         }
         Ok(true)
     }
