@@ -7,6 +7,9 @@ use crate::source::{prose, sanitise};
 /// The level below which no heading of a body goes.
 const DEEPEST: u8 = 4;
 
+/// Nodes of an element that are looked through for its text; a title or a path has few.
+const NODES: usize = 2_000;
+
 /// One block; its markup is trusted by nobody until `body` has sanitised it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
@@ -34,12 +37,22 @@ impl Block {
 /// The text of a piece of markup, in one line.
 pub fn text_of(html: &str) -> String {
     let fragment = scraper::Html::parse_fragment(html);
+    collect(fragment.root_element(), usize::MAX)
+}
+
+/// The text of an element, in one line; of a very large one its beginning.
+pub fn text_in(element: scraper::ElementRef<'_>) -> String {
+    collect(element, NODES)
+}
+
+fn collect(element: scraper::ElementRef<'_>, nodes: usize) -> String {
     let mut text = String::new();
-    for node in fragment.root_element().descendants() {
+    for node in element.descendants().take(nodes) {
         match node.value() {
-            scraper::Node::Text(piece) => text.push_str(piece),
+            scraper::Node::Text(piece) if !in_code(node) => text.push_str(piece),
             scraper::Node::Element(element) if !is_inline(element.name()) => text.push(' '),
-            scraper::Node::Element(_)
+            scraper::Node::Text(_)
+            | scraper::Node::Element(_)
             | scraper::Node::Document
             | scraper::Node::Fragment
             | scraper::Node::Doctype(_)
@@ -48,6 +61,12 @@ pub fn text_of(html: &str) -> String {
         }
     }
     prose::squeeze(&text)
+}
+
+/// Whether a text is a script or a style sheet.
+fn in_code(node: ego_tree::NodeRef<'_, scraper::Node>) -> bool {
+    let parent = node.parent().and_then(scraper::ElementRef::wrap);
+    parent.is_some_and(|parent| matches!(parent.value().name(), "script" | "style"))
 }
 
 /// Whether an element stands in the line.

@@ -56,7 +56,7 @@ fn caption(element: ElementRef<'_>) -> (Option<String>, Option<String>) {
     if element.value().name() == "img" {
         return (None, None);
     }
-    let text = |element: ElementRef<'_>| block::text_of(&element.html());
+    let text = |element: ElementRef<'_>| block::text_in(element);
     let credits: Vec<String> =
         element.select(&CREDITS).map(text).filter(|text| !text.is_empty()).collect();
     let mut whole = element

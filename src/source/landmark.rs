@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use scraper::{ElementRef, Html, Selector};
 
 use crate::source::head::Head;
-use crate::source::noise::{self, Noise, prose_weight};
+use crate::source::noise::{self, Noise};
 use crate::source::{block, kicker, phrases, prose};
 
 /// Share of a container's text that one `article` in it must hold to be the article, percent.
@@ -37,7 +37,7 @@ pub fn title<'a>(page: &'a Html, head: &Head) -> Option<ElementRef<'a>> {
     let rough = Noise::of(page, None);
     let headings: Vec<(ElementRef<'_>, String)> = page
         .select(&TITLES)
-        .map(|element| (element, block::text_of(&element.html())))
+        .map(|element| (element, block::text_in(element)))
         .filter(|(_, text)| !text.is_empty() && text.chars().count() <= 300)
         .collect();
     let level = |element: ElementRef<'_>| match element.value().name() {
@@ -112,18 +112,18 @@ pub fn root<'a>(
     title: Option<ElementRef<'a>>,
     noise: &Noise,
 ) -> (ElementRef<'a>, bool) {
-    let total = prose_weight(page.root_element()).max(1);
+    let total = noise.weight(page.root_element()).max(1);
     let mut best: Option<ElementRef<'a>> = None;
     for container in CONTAINERS {
         let selector = select(container);
         let found = page.select(&selector).filter(|element| !noise.hides(*element));
         let Some(heaviest) =
-            found.max_by_key(|element| (holds(*element, title), prose_weight(*element)))
+            found.max_by_key(|element| (holds(*element, title), noise.weight(*element)))
         else {
             continue;
         };
-        let weight = prose_weight(heaviest);
-        let outer = best_container(page, noise).map_or(total, prose_weight).max(1);
+        let weight = noise.weight(heaviest);
+        let outer = best_container(page, noise).map_or(total, |outer| noise.weight(outer)).max(1);
         if weight > 0 && (holds(heaviest, title) || weight * 100 >= outer * SHARE) {
             best = Some(heaviest);
             break;
@@ -149,7 +149,7 @@ fn descend<'a>(page: &'a Html, noise: &Noise) -> ElementRef<'a> {
     let mut here = page.select(&select("body")).next().unwrap_or_else(|| page.root_element());
     loop {
         let mut heavy =
-            here.child_elements().filter(|child| !noise.is(*child) && prose_weight(*child) > 0);
+            here.child_elements().filter(|child| !noise.is(*child) && noise.weight(*child) > 0);
         match (heavy.next(), heavy.next()) {
             (Some(only), None) if only.value().name() != "p" => here = only,
             _ => return here,
@@ -198,7 +198,7 @@ pub fn path(page: &Html, title: &str) -> Vec<String> {
         .find(|path| !path.is_empty());
     by_name.unwrap_or_else(|| {
         let written = page.select(&PATHS).filter_map(|element| {
-            let text = block::text_of(&element.html());
+            let text = block::text_in(element);
             let here = text.chars().count() <= 200 && phrases::you_are_here(&text).is_some();
             here.then(|| kicker::path(steps(element), title))
         });
@@ -210,7 +210,7 @@ pub fn path(page: &Html, title: &str) -> Vec<String> {
 
 /// The steps of a path's element: its items, else its links, else its text.
 fn steps(element: ElementRef<'_>) -> Vec<String> {
-    let text = |element: ElementRef<'_>| block::text_of(&element.html());
+    let text = |element: ElementRef<'_>| block::text_in(element);
     let items: Vec<String> =
         element.select(&STEPS).map(text).filter(|text| !text.is_empty()).collect();
     if items.len() >= 2 {

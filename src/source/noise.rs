@@ -4,13 +4,19 @@
 //! systems (TYPO3, Contao, WordPress, Drupal, Joomla) use. A name alone never hides an element
 //! that holds the title or most of the text.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ego_tree::NodeId;
-use scraper::{ElementRef, Html};
+use ego_tree::iter::Edge;
+use scraper::{ElementRef, Html, Node};
 
 /// Share of a page's running text above which a name does not hide an element, in percent.
 const MOST: usize = 40;
+
+/// Characters of a piece of text below which it is a label and no running text.
+const LEAST: usize = 25;
+/// Elements within elements that a page may have.
+const DEEPEST: usize = 400;
 
 /// Names of what asks, advertises or belongs to the browser: hidden however much text it has.
 const STRONG: &[&str] = &[
@@ -82,7 +88,6 @@ const WEAK: &[&str] = &[
     "col-right",
     "rechts",
     "spalte-rechts",
-    "spalte_rechts",
     "widget",
     "widget-area",
     "share",
@@ -141,7 +146,7 @@ const WEAK: &[&str] = &[
     "toc",
     "inhaltsverzeichnis",
     "readspeaker",
-    "rs_skip",
+    "rs-skip",
     "rsbtn",
     "print-link",
     "printlink",
@@ -189,7 +194,10 @@ const WEAK: &[&str] = &[
 
 /// The elements of a page that are no part of an article.
 #[derive(Debug, Default)]
-pub struct Noise(HashSet<NodeId>);
+pub struct Noise {
+    found: HashSet<NodeId>,
+    weights: Weights,
+}
 
 impl Noise {
     /// Finds them; `title` is never among them, nor what holds it.
@@ -199,7 +207,8 @@ impl Noise {
             keep.insert(title.id());
             keep.extend(title.ancestors().map(|node| node.id()));
         }
-        let total = prose_weight(page.root_element()).max(1);
+        let weights = Weights::of(page);
+        let total = weights.get(page.root_element()).max(1);
         let mut found = HashSet::new();
         for element in page.root_element().descendent_elements() {
             if keep.contains(&element.id()) && !is_always(element) {
@@ -213,21 +222,26 @@ impl Noise {
                 is_named(element, WEAK)
                     || (element.value().name() == "header" && !in_article(element))
             };
-            if hides || (weak() && prose_weight(element) * 100 <= total * MOST) {
+            if hides || (weak() && weights.get(element) * 100 <= total * MOST) {
                 found.insert(element.id());
             }
         }
-        Self(found)
+        Self { found, weights }
+    }
+
+    /// Characters of running text below an element: paragraphs and items, without links.
+    pub fn weight(&self, element: ElementRef<'_>) -> usize {
+        self.weights.get(element)
     }
 
     /// Whether the element itself is noise.
     pub fn is(&self, element: ElementRef<'_>) -> bool {
-        self.0.contains(&element.id())
+        self.found.contains(&element.id())
     }
 
     /// Whether the element lies in noise or is noise.
     pub fn hides(&self, element: ElementRef<'_>) -> bool {
-        self.is(element) || element.ancestors().any(|node| self.0.contains(&node.id()))
+        self.is(element) || element.ancestors().any(|node| self.found.contains(&node.id()))
     }
 }
 
@@ -315,39 +329,85 @@ fn is_named(element: ElementRef<'_>, words: &[&str]) -> bool {
         let states = ["has-", "no-", "with-", "is-", "without-", "js-"];
         !states.iter().any(|state| name.starts_with(state))
             && words.iter().any(|word| {
-                let word = word.replace('_', "-");
-                let tail = name.strip_suffix(word.as_str()).is_some_and(|front| {
+                let word = *word;
+                let tail = name.strip_suffix(word).is_some_and(|front| {
                     front.ends_with('-') && word != "widget" && word != "menu" && word != "tools"
                 });
                 let front = name
-                    .strip_prefix(word.as_str())
+                    .strip_prefix(word)
                     .is_some_and(|rest| rest.starts_with('-') && (word.len() > 4 || word == "nav"));
                 name == word || tail || front
             })
     })
 }
 
-/// Characters of running text below an element: paragraphs and items, without links.
-pub fn prose_weight(element: ElementRef<'_>) -> usize {
-    let mut weight = 0;
-    for node in element.descendants() {
-        let Some(text) = node.value().as_text() else {
-            continue;
-        };
-        let mut above = node.ancestors().filter_map(ElementRef::wrap);
-        let counted = above
-            .by_ref()
-            .map(|element| element.value().name())
-            .find(|name| !crate::source::block::is_inline(name) || *name == "a");
-        if counted.is_some_and(|name| {
-            matches!(
-                name,
-                "p" | "li" | "dd" | "td" | "div" | "blockquote" | "section" | "article" | "main"
-            )
-        }) {
-            let length = text.trim().chars().count();
-            weight += if length >= 25 { length } else { 0 };
+/// Characters of running text below each element: paragraphs and items, without links.
+#[derive(Debug, Default)]
+struct Weights(HashMap<NodeId, usize>);
+
+impl Weights {
+    /// Weighs a page in one pass.
+    fn of(page: &Html) -> Self {
+        let mut weights = HashMap::new();
+        // Of each open element: its key, whether text counts in it, its weight so far.
+        let mut open: Vec<(NodeId, bool, usize)> = Vec::new();
+        for edge in page.root_element().traverse() {
+            match edge {
+                Edge::Open(node) => match node.value() {
+                    Node::Element(element) => {
+                        let above = open.last().is_some_and(|(_, counts, _)| *counts);
+                        let counts = match element.name() {
+                            "a" => false,
+                            name if crate::source::block::is_inline(name) => above,
+                            name => counts(name),
+                        };
+                        open.push((node.id(), counts, 0));
+                    }
+                    Node::Text(text) => {
+                        let length = text.trim().chars().count();
+                        if let Some((_, true, weight)) = open.last_mut().filter(|_| length >= LEAST)
+                        {
+                            *weight += length;
+                        }
+                    }
+                    Node::Document
+                    | Node::Fragment
+                    | Node::Doctype(_)
+                    | Node::Comment(_)
+                    | Node::ProcessingInstruction(_) => {}
+                },
+                Edge::Close(node) if node.value().is_element() => {
+                    if let Some((id, _, weight)) = open.pop() {
+                        if let Some((_, _, above)) = open.last_mut() {
+                            *above += weight;
+                        }
+                        weights.insert(id, weight);
+                    }
+                }
+                Edge::Close(_) => {}
+            }
         }
+        Self(weights)
     }
-    weight
+
+    fn get(&self, element: ElementRef<'_>) -> usize {
+        self.0.get(&element.id()).copied().unwrap_or(0)
+    }
+}
+
+/// The blocks whose text is running text.
+fn counts(name: &str) -> bool {
+    matches!(name, "p" | "li" | "dd" | "td" | "div" | "blockquote" | "section" | "article" | "main")
+}
+
+/// Whether elements are nested deeper than any page needs; such a page is not walked.
+pub fn is_too_deep(page: &Html) -> bool {
+    let mut depth = 0_usize;
+    page.root_element().traverse().any(|edge| {
+        match edge {
+            Edge::Open(_) => depth += 1,
+            Edge::Close(_) => depth = depth.saturating_sub(1),
+        }
+        depth > DEEPEST
+    })
 }

@@ -20,10 +20,16 @@ const SUBTITLE: usize = 200;
 /// Characters of HTML below which nothing is searched for with the reader for hard cases.
 const SCRAP: usize = 200;
 
+/// What is said of a page that is a mistake or an attack.
+const TOO_DEEP: &str = "elements nested hundreds deep; such a page is not read";
+
 /// Reads one article from a page. `address` is where it came from; without it relative
 /// addresses are lost.
 pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading {
     let page = Html::parse_document(html);
+    if noise::is_too_deep(&page) {
+        return Reading { record: Record::default(), findings: vec![Finding::new(TOO_DEEP)] };
+    }
     let base = base(&page, address);
     let base = base.as_ref();
     let head = Head::of(&page, base);
@@ -34,7 +40,7 @@ pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading
         .or_else(|| landmark::title(&page, &head));
     let noise = Noise::of(&page, title);
     let mut record = Record {
-        title: title.map(|title| block::text_of(&title.html())).unwrap_or_else(|| head.title()),
+        title: title.map(|title| block::text_in(title)).unwrap_or_else(|| head.title()),
         language: head.language.clone(),
         published_at: head.published,
         event: head.event.clone(),
@@ -47,7 +53,7 @@ pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading
     };
     let mut findings = Vec::new();
     let subtitle = title.and_then(|title| marked_subtitle(title, &noise));
-    record.subtitle = subtitle.map(|element| block::text_of(&element.html()));
+    record.subtitle = subtitle.map(|element| block::text_in(element));
     record.kicker = landmark::path(&page, &record.title);
     if record.kicker.is_empty() {
         record.kicker = kicker::path(head.path.clone(), &record.title);
@@ -97,6 +103,9 @@ pub fn fragment(
     title: &str,
 ) -> (Vec<Block>, Vec<Image>, Vec<Finding>) {
     let page = Html::parse_fragment(html);
+    if noise::is_too_deep(&page) {
+        return (Vec::new(), Vec::new(), vec![Finding::new(TOO_DEEP)]);
+    }
     let noise = Noise::of(&page, None);
     let mut walk = Walk::new(base, &noise, None, Vec::new());
     walk.through(page.root_element());
@@ -211,7 +220,7 @@ fn selected(
         let selector = selector.as_ref()?;
         let texts: Vec<String> = page
             .select(selector)
-            .map(|element| block::text_of(&element.html()))
+            .map(|element| block::text_in(element))
             .filter(|text| !text.is_empty())
             .collect();
         if texts.is_empty() {
@@ -240,7 +249,7 @@ fn selected(
                 .attr("datetime")
                 .or_else(|| element.attr("content"))
                 .and_then(date::instant)
-                .or_else(|| date::instant(&block::text_of(&element.html())))
+                .or_else(|| date::instant(&block::text_in(element)))
         });
         match found {
             Some(at) => record.published_at = Some(at),
@@ -270,7 +279,7 @@ fn marked_subtitle<'a>(title: ElementRef<'a>, noise: &Noise) -> Option<ElementRe
         "alternativeheadline",
     ];
     let fits = |element: &ElementRef<'_>| {
-        let text = block::text_of(&element.html());
+        let text = block::text_in(*element);
         !noise.hides(*element)
             && !text.is_empty()
             && text.chars().count() <= SUBTITLE
@@ -308,7 +317,7 @@ fn marked_subtitle<'a>(title: ElementRef<'a>, noise: &Noise) -> Option<ElementRe
         (in_header
             && matches!(next.value().name(), "h2" | "h3" | "p")
             && fits(&next)
-            && !prose::ends_sentence(&block::text_of(&next.html())))
+            && !prose::ends_sentence(&block::text_in(next)))
         .then_some(next)
     })
 }
@@ -335,7 +344,7 @@ fn rubric(title: ElementRef<'_>) -> Option<String> {
             NAMES.iter().any(|word| name == *word || name.ends_with(&format!("-{word}")))
         })
     });
-    let text = block::text_of(&named?.html());
+    let text = block::text_in(named?);
     (!text.is_empty() && text.chars().count() <= 80).then_some(text)
 }
 
@@ -377,7 +386,7 @@ fn named_date(page: &Html, noise: &Noise) -> Option<jiff::Timestamp> {
     let selector = landmark::select("[class*=date], [class*=datum], [class*=published], time");
     let named =
         page.select(&selector).filter(|element| !noise.is(*element) || !in_navigation(*element));
-    let texts = named.map(|element| block::text_of(&element.html()));
+    let texts = named.map(|element| block::text_in(element));
     texts.filter(|text| date::is_dateline(text)).find_map(|text| date::instant(&text))
 }
 

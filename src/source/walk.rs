@@ -8,7 +8,7 @@ use url::Url;
 use crate::article::Image;
 use crate::source::block::{self, Block};
 use crate::source::finding::Finding;
-use crate::source::noise::{Noise, prose_weight};
+use crate::source::noise::Noise;
 use crate::source::{credit, date, kicker, phrases, prose};
 use crate::source::{gallery, inline};
 
@@ -188,7 +188,7 @@ impl<'a> Walk<'a> {
             "ul" | "ol" | "dl" if !is_wrapper(element) => self.whole(element, name),
             "table" if is_data(element) => self.whole(element, name),
             "blockquote" | "pre" => self.whole(element, name),
-            _ if is_captioned(element) => self.figure(element, depth),
+            _ if is_captioned(element, self.noise) => self.figure(element, depth),
             _ => self.flow(element, depth + 1),
         }
     }
@@ -363,7 +363,7 @@ fn is_data(table: ElementRef<'_>) -> bool {
 }
 
 /// Boxes that systems without `figure` put around a picture and its caption.
-fn is_captioned(element: ElementRef<'_>) -> bool {
+fn is_captioned(element: ElementRef<'_>, noise: &Noise) -> bool {
     let name = element.value().name();
     let known = crate::source::noise::names(element).any(|name| {
         [
@@ -388,6 +388,6 @@ fn is_captioned(element: ElementRef<'_>) -> bool {
     });
     known
         && matches!(name, "div" | "dl" | "li" | "span" | "td" | "section")
-        && prose_weight(element) < LINE
+        && noise.weight(element) < LINE
         && element.descendent_elements().filter(|inner| inner.value().name() == "img").count() == 1
 }

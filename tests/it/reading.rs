@@ -168,3 +168,11 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_page_nested_too_deep_is_not_walked() {
+    let deep = format!("<h1>Tief</h1>{}Text{}", "<span>".repeat(20_000), "</span>".repeat(20_000));
+    let reading = page::read(&deep, None, &Selectors::default());
+    assert!(reading.record.title.is_empty() && reading.record.body.is_empty());
+    assert!(reading.findings[0].reason.contains("nested"), "{:?}", reading.findings);
+}
