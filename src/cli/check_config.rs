@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use super::Context;
+use crate::webhook::door::Door;
 
 /// Reads the file, the environment and every secret; opens nothing else.
 ///
@@ -20,6 +22,14 @@ pub async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     }
     for dkim in &config.mail.dkim {
         dkim.key.read().map_err(|e| e.context(format!("mail.dkim {:?}", dkim.selector)))?;
+    }
+    let bounce = &config.bounce;
+    Door::open(&bounce.webhook)?;
+    if let Some(imap) = &bounce.imap {
+        imap.account.password.read().context("bounce.imap.password")?;
+    }
+    if let Some(pop3) = &bounce.pop3 {
+        pop3.account.password.read().context("bounce.pop3.password")?;
     }
     if config.transport.is_empty() {
         context.output.remark("no [transport.NAME] yet: nothing can be delivered");

@@ -55,3 +55,30 @@ pub fn read(body: &Value) -> Vec<Event> {
     event.note = of(&["payload", "details"]);
     vec![event]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmWRp4103jGAOf4CodcMWnmh2kXl3Ne6qcRk4\
+         Jgb99Z9LQ0hgxFzFLqB3iRQVT75BEdByNFEGOaskYjbRie01JCTQ97s1P8RERzHPA6i6cbD0zdAqg3OY\
+         vJ2MPFCBIW39NfvifUreRKe8G+cw7DFWfSkgw0/Bq1Jyzvwtk+icOUrkxGedn4fFocBWztBrIzGpwegz\
+         w3ViCDFkh+b1Qr/N2ep/XOqIf9cyA9C7T9FL+wKgIgot0YWVVA1r+NJcRShEx9RP/KDIINDblSuIewBA\
+         cW/YC58F/wDYMT/3bpvwMP3lGos9p7nzojqeG6JEyBloD29w5c55lABCWPSj0UsOqQIDAQAB";
+    /// SHA-1 with RSA, made by openssl.
+    const SIGNATURE: &str = "G4g0fSdO3RClWaIJsjUhfqVm2g4q3YIqVB2wI54RShPaE1vk3n7zTsQRr87Qsto9jk8IuUeeyjZLSKZp\
+         xgS3/cV4HTc2v6RyxD056iZuTnFwKp/sW1aeb+vItXDXSrmqFTYJXGGLuPqSWe850CbOCO+jgwc7d4Pu\
+         wFx47bn75hVcd9ot3xeTG6J3URpvY6xbTYvpRVbIFK8VQf2X02222L8S9wCwd3N78PIG7huyeYnrPJSy\
+         W9+cGFCuYHONAAlt7ZgHUJ0n5RmVzSjdMRuHVaM+1zw/SrfG7zgxfkIij7vOR7neDQVO7ncS78ZKTqBI\
+         M6hZp69VzMjrpwCqtb3PtQ==";
+
+    #[test]
+    fn the_older_signature_is_checked() {
+        let headers = [("x-postal-signature".to_owned(), SIGNATURE.to_owned())];
+        let key = STANDARD.decode(KEY).unwrap();
+        let body = |body| Request { headers: &headers, query: "", body };
+        assert_eq!(verify(&body(b"{\"event\":\"MessageSent\"}"), &key), Ok(()));
+        let changed = verify(&body(b"{\"event\":\"MessageHeld\"}"), &key);
+        assert_eq!(changed, Err(Refusal::Wrong("signature")));
+    }
+}

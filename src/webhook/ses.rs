@@ -280,3 +280,42 @@ fn message_id(inner: &Value) -> Option<String> {
         .or_else(|| field::text(inner, &["mail", "commonHeaders", "messageId"]))
         .or_else(|| field::text(inner, &["mail", "messageId"]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmWRp4103jGAOf4CodcMWnmh2kXl3Ne6qcRk4\
+         Jgb99Z9LQ0hgxFzFLqB3iRQVT75BEdByNFEGOaskYjbRie01JCTQ97s1P8RERzHPA6i6cbD0zdAqg3OY\
+         vJ2MPFCBIW39NfvifUreRKe8G+cw7DFWfSkgw0/Bq1Jyzvwtk+icOUrkxGedn4fFocBWztBrIzGpwegz\
+         w3ViCDFkh+b1Qr/N2ep/XOqIf9cyA9C7T9FL+wKgIgot0YWVVA1r+NJcRShEx9RP/KDIINDblSuIewBA\
+         cW/YC58F/wDYMT/3bpvwMP3lGos9p7nzojqeG6JEyBloD29w5c55lABCWPSj0UsOqQIDAQAB";
+    /// SHA-1 with RSA, made by openssl.
+    const SIGNATURE: &str = "eJe1u7CfRU2DbYH/XfOVbbl8Kzif3V5RA3OWUd4QQqezvlOoQ/oet3vnu23wAFLBxCLzqQTY9BmUuSZO\
+         77MJrI2zdLfLuoUe74CTD93fmEYoTihv636Zz1DEUsxwt25vZi4z0FYsIjWvUy05d2Fz/iAxFjrL69Q9\
+         k/8DcCycKU6tGoa3keXhxf76Ot6PYo40hvFl/JBy6vlxWnfQwewZEt1H5cRmtA7fg/TwS7WTTX8T00Jx\
+         eR9sWVrVqFj9PDrbguLZNrAudX6BhjZHGXn3cTbi/qAxNML0QUp4CGbWvCE7llEumujkgEDHSlBZI16k\
+         I1ATARSilZ+aD2ge+HYtgA==";
+    const TOPIC: &str = "arn:aws:sns:eu-central-1:000000000000:bounces";
+
+    #[test]
+    fn the_older_signature_is_checked_with_the_subject_in_it() {
+        let mut envelope = json!({
+            "Type": "Notification", "MessageId": "1", "TopicArn": TOPIC, "Message": "hello",
+            "Subject": "A subject", "Timestamp": "2026-03-02T08:00:00.000Z",
+            "SignatureVersion": "1", "Signature": SIGNATURE,
+        });
+        let (key, topics) = (STANDARD.decode(KEY).unwrap(), [TOPIC.to_owned()]);
+        let now = Millis(1_772_438_400_000);
+        let check = |envelope: &Value| verify(envelope, &topics, &key, now);
+        assert_eq!(check(&envelope), Ok(Envelope::Notification));
+        envelope["SignatureVersion"] = "2".into();
+        assert_eq!(check(&envelope), Err(Refusal::Wrong("Signature")));
+        envelope["SignatureVersion"] = "1".into();
+        envelope["Subject"] = "Another subject".into();
+        assert_eq!(check(&envelope), Err(Refusal::Wrong("Signature")));
+        envelope.as_object_mut().unwrap().remove("Subject");
+        assert_eq!(check(&envelope), Err(Refusal::Wrong("Signature")));
+    }
+}
