@@ -78,7 +78,7 @@ pub fn message(
         .message_id(Some(message_id));
     let mut message = of_a_list(builder, headers, office, marks).multipart(body)?;
     // lettre leaves ASCII as it is, even where it reads as an encoded word.
-    if headers.subject.contains("=?") {
+    if headers.subject.contains("=?") && headers.subject.contains("?=") {
         message.headers_mut().insert_raw(raw("Subject", encoded_subject(headers.subject)));
     }
     // lettre writes UTC; a reader sees the hour of the newsletter's zone.

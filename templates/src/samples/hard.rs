@@ -9,7 +9,7 @@ use crate::samples::DAY;
 /// Characters that mean something in HTML, in headers, in text, or to the eye,
 /// without being a tag.
 pub(super) const HOSTILE: &str =
-    "Fisch & Chips <3 \"gut\" 'so' \u{202e}2 > 1\u{200b}\r\nBcc: =?utf-8?q?x?= slot-0-unsubscribe";
+    "Fisch & Chips <3 \"gut\" 'so' \u{202e}2 > 1\u{200b}\r\nBcc: a=?b slot-0-unsubscribe";
 
 /// What would do harm if it were not escaped.
 pub(super) const MARKUP: &str =
