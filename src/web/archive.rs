@@ -355,7 +355,11 @@ fn caption(image: &Image, words: &Words) -> Markup {
     html! {
         @if caption.is_some() || image.credit.is_some() {
             figcaption {
-                @if let Some(caption) = caption { (caption) " " }
+                @if let Some(caption) = caption {
+                    (caption)
+                    @if !caption.ends_with(['.', '!', '?', '…']) { "." }
+                    " "
+                }
                 @if let Some(credit) = &image.credit { span class="credit" { (words.photo) ": " (credit) } }
             }
         }
