@@ -21,7 +21,7 @@ use crate::source::reach::Reach;
 use crate::source::{self, collect};
 use crate::store::Store;
 use crate::store::value::Millis;
-use crate::subscriber::standing;
+use crate::subscriber::{erase, standing};
 
 /// Replies that are due after a stop are waited for this long.
 const AFTER_THE_DOT: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ impl Tick {
     }
 
     /// Newsletters that are due are composed; queued issues whose time has come begin;
-    /// pauses of readers end.
+    /// pauses of readers end; proofs of consent go when claims are barred.
     ///
     /// # Errors
     /// The database failed, or a letter cannot be made.
@@ -105,6 +105,7 @@ impl Tick {
         }
         let mut tx = self.store.begin().await?;
         let back = standing::resume_due(&mut tx, Millis::from(now)).await?;
+        erase::forget_proofs(&mut tx, Millis::from(now)).await?;
         tx.commit().await?;
         if back > 0 {
             tracing::info!(readers = back, "subscriber: pauses ended");
