@@ -21,10 +21,10 @@ use mail_auth::{
 use rundbrief::letter::dkim::{Error, Key, sign};
 
 /// The zone of the test: what a receiver would get from DNS.
-struct Zone(HashMap<Box<str>, Txt>);
+pub struct Zone(HashMap<Box<str>, Txt>);
 
 impl Zone {
-    fn of(keys: &[Key]) -> Self {
+    pub fn of(keys: &[Key]) -> Self {
         let record = |key: &Key| {
             let parsed = DomainKey::parse(key.record().as_bytes()).unwrap();
             (format!("{}.", key.record_name()).into(), Txt::DomainKey(parsed.into()))
@@ -108,7 +108,7 @@ fn signed(keys: &[Key], mail: &str) -> String {
 }
 
 /// What a receiver says of each signature.
-fn verdicts(zone: &Zone, mail: &str) -> Vec<bool> {
+pub fn verdicts(zone: &Zone, mail: &str) -> Vec<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let receiver = MessageAuthenticator::new_system_conf().unwrap();

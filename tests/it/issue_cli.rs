@@ -1,11 +1,16 @@
 //! `rundbrief newsletter` and `rundbrief issue` as a script calls them, on both databases.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
+use aws_lc_rs::rsa::KeySize;
 use mail_parser::MessageParser;
+use rundbrief::letter::dkim::Key;
 use serde_json::{Value, json};
 
 use crate::app::{App, on_both};
+use crate::dkim;
+use crate::relay::{Offer, Relay};
 
 on_both![
     an_article_becomes_a_mail_that_can_be_looked_at,
@@ -13,6 +18,7 @@ on_both![
     an_issue_is_queued_taken_back_and_cancelled,
     what_blocks_is_not_queued,
     four_eyes_are_two_people,
+    a_test_copy_is_signed_and_goes_to_one_address,
     what_is_not_there_is_said,
 ];
 
@@ -206,6 +212,52 @@ async fn four_eyes_are_two_people(app: App) {
     assert_eq!((code, why.contains("changed after it was approved")), (77, true), "{why}");
     assert_eq!(run_as("anna", &app, "issue approve 1").code, 0);
     assert_eq!(run_as("bert", &app, "issue queue 1 --json").object()["state"], "queued");
+}
+
+async fn a_test_copy_is_signed_and_goes_to_one_address(app: App) {
+    ready(&app, "");
+    let relay = Relay::start(Offer::default()).await;
+    let (rsa, ed25519) = (dkim::rsa_pem(KeySize::Rsa2048), dkim::ed25519_pem());
+    write(&app, "rsa.pem", &rsa);
+    write(&app, "ed25519.pem", &ed25519);
+    for name in ["rsa.pem", "ed25519.pem"] {
+        let mine = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(app.directory().join(name), mine).unwrap();
+    }
+    let file = app.directory().join("rundbrief.toml");
+    let mut config = std::fs::read_to_string(&file).unwrap();
+    config = config.replacen("port = 25\n", &format!("port = {}\n", relay.port), 1);
+    for (selector, key) in [("2026a", "rsa.pem"), ("2026e", "ed25519.pem")] {
+        let domain = "domain = \"example.de\"";
+        config.push_str(&format!(
+            "\n[[mail.dkim]]\n{domain}\nselector = \"{selector}\"\nkey = {{ file = \"{key}\" }}\n"
+        ));
+    }
+    std::fs::write(&file, config).unwrap();
+
+    // The relay answers on this thread's runtime while the command is waited for.
+    let waited = |line: &str| tokio::task::block_in_place(|| run(&app, line));
+    let sent = waited("issue test 1 probe@example.org --json");
+    assert_eq!(sent.object()["accepted"], true);
+    let caught = relay.caught();
+    assert_eq!(caught.len(), 1);
+    assert_eq!(caught[0].to, "probe@example.org");
+    let mail = String::from_utf8(caught[0].content.clone()).unwrap();
+    assert!(
+        mail.contains("\r\nTo: probe@example.org\r\n") || mail.contains("To: <probe@example.org>")
+    );
+    let keys = [
+        Key::parse("example.de", "2026a", &rsa).unwrap(),
+        Key::parse("example.de", "2026e", &ed25519).unwrap(),
+    ];
+    let zone = dkim::Zone::of(&keys);
+    let verdicts = std::thread::spawn(move || dkim::verdicts(&zone, &mail)).join().unwrap();
+    assert_eq!(verdicts, [true, true], "what went over the wire is what was signed");
+
+    let refused = waited("issue test 1 nobody@example.org");
+    assert_eq!(refused.code, 65, "{}", refused.err);
+    assert!(refused.err.contains("at rcpt: 550"), "{}", refused.err);
+    assert_eq!(run(&app, "issue report 1 --json").object()["total"], 0, "outside the ledger");
 }
 
 async fn what_is_not_there_is_said(app: App) {
