@@ -82,5 +82,5 @@ fn a_mistake_is_answered_with_line_and_remedy() {
     assert!(fault("title = \"Newsletter Musterhafen\"", "title = \" \"").contains("is empty"));
     assert!(fault("title = \"Newsletter Musterhafen\"", "").contains("missing field `title`"));
     let colours = fault("base = \"town\"", "base = \"town\"\nlight = { link = \"#ffff00\" }");
-    assert!(colours.starts_with("stadt.toml:39: "), "{colours}");
+    assert!(colours.starts_with("stadt.toml:45: "), "{colours}");
 }
