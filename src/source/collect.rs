@@ -313,23 +313,33 @@ async fn links(document: Document, written: &selector::Written) -> Result<Vec<Ur
 
 async fn of_folder(source: &Source) -> Result<Haul, String> {
     let folder = PathBuf::from(&source.address);
-    let written = source.definition.selectors.clone();
-    parse(move || {
-        let selectors = written.parse().map_err(|error| error.to_string())?;
-        let (files, findings) =
-            folder::files(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut haul = Haul { findings, ..Haul::default() };
-        for path in files {
-            let name = path.strip_prefix(&folder).unwrap_or(&path).to_string_lossy().into_owned();
-            match folder::read(&path, &selectors, None) {
-                Ok(reading) => haul.found.push((name, reading)),
-                Err(error) => haul.findings.push(Finding::new(format!("{name}: {error}"))),
-            }
+    let inside = folder.clone();
+    let (files, findings) = parse(move || folder::files(&inside))
+        .await?
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut haul = Haul { findings, ..Haul::default() };
+    for path in files {
+        let name = path.strip_prefix(&folder).unwrap_or(&path).to_string_lossy().into_owned();
+        match read_file(path, source.definition.selectors.clone()).await {
+            Ok(reading) => haul.found.push((name, reading)),
+            Err(error) => haul.findings.push(Finding::new(format!("{name}: {error}"))),
         }
-        haul.folder = Some(folder);
-        Ok(haul)
+    }
+    haul.folder = Some(folder);
+    Ok(haul)
+}
+
+/// One file of a folder; a bad one is left out with its reason, whatever is wrong with it.
+async fn read_file(path: PathBuf, written: selector::Written) -> Result<Reading, String> {
+    let reading = parse(move || {
+        let selectors = written.parse().map_err(|error| error.to_string())?;
+        folder::read(&path, &selectors, None).map_err(|error| error.to_string())
     })
-    .await?
+    .await??;
+    if !is_article(&reading.record) {
+        return Err("left out: no title with a text or a teaser was found".to_owned());
+    }
+    Ok(reading)
 }
 
 /// Asks a source's address for what is new; `None` when nothing is.

@@ -84,6 +84,9 @@ pub fn read(path: &Path, selectors: &Selectors, address: Option<&Url>) -> std::i
         )));
     }
     let (content, finding) = charset::decode(&std::fs::read(path)?, None);
+    if content.contains('\0') {
+        return Err(std::io::Error::other("is no text: it holds zero characters"));
+    }
     let beside = std::path::absolute(path).ok().and_then(|path| Url::from_file_path(path).ok());
     let base = address.or(beside.as_ref());
     let mut reading = match Kind::of(path) {

@@ -54,6 +54,11 @@ const STRONG: &[&str] = &[
     "modal",
     "popup",
     "lightbox-overlay",
+    "comments-area",
+    "comment-list",
+    "comment-respond",
+    "commentlist",
+    "kommentare",
     "offcanvas",
 ];
 /// Names of what stands beside an article.

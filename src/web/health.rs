@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 
 use super::Site;
 
+/// How long the database may take to answer a monitor.
+const PING: Duration = Duration::from_secs(2);
 /// How long our own answer may take.
 const ASK: Duration = Duration::from_secs(20);
 
@@ -24,9 +26,13 @@ pub async fn alive() -> &'static str {
 pub async fn ready(State(site): State<Site>) -> impl IntoResponse {
     let mut reasons: Vec<String> =
         site.pulse.silent().iter().map(|name| format!("loop {name} is silent")).collect();
-    if let Err(error) = site.store.ping().await {
-        tracing::warn!(%error, "web: database does not answer");
-        reasons.push("database does not answer".to_owned());
+    match tokio::time::timeout(PING, site.store.ping()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "web: database does not answer");
+            reasons.push("database does not answer".to_owned());
+        }
+        Err(_) => reasons.push(format!("database does not answer within {PING:?}")),
     }
     if reasons.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
