@@ -81,10 +81,13 @@ pub struct Web {
 #[serde(deny_unknown_fields)]
 pub struct Mail {
     /// Domain of Message-IDs and of the name in EHLO.
+    #[serde(deserialize_with = "network::domain")]
     pub domain: String,
     /// Mailbox that gets bounces; the token is put behind a plus: `bounce+TOKEN@…`.
+    #[serde(deserialize_with = "network::mailbox")]
     pub return_path: String,
     /// Mailbox for `List-Unsubscribe: <mailto:…>`; the token is put behind a plus.
+    #[serde(default, deserialize_with = "network::optional_mailbox")]
     pub unsubscribe: Option<String>,
     /// Keys that sign, by domain and selector.
     #[serde(default)]

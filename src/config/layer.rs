@@ -130,4 +130,16 @@ host = "mail.example.de"
         assert!(fault.starts_with("rundbrief.toml:1"), "{fault}");
         assert!(fault.contains("{ credential = ") && !fault.contains("hunter2"), "{fault}");
     }
+
+    #[test]
+    fn a_domain_or_mailbox_that_is_none_is_refused() {
+        for (was, is) in [
+            ("domain = \"news.example.de\"", "domain = \"a b\""),
+            ("domain = \"news.example.de\"", "domain = \"x\\r\\nNOOP\""),
+            ("bounce@news.example.de", "not an address"),
+        ] {
+            let fault = fault(&SMALL.replace(was, is), &[]);
+            assert!(fault.starts_with("rundbrief.toml:") && fault.contains("allowed"), "{fault}");
+        }
+    }
 }

@@ -4,8 +4,53 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use rundbrief_subscribers::address::EmailAddress;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
+
+/// Longest local part that leaves room for a plus and a token of 32 (RFC 5321: 64 in all).
+const LONGEST_LOCAL: usize = 64 - 33;
+
+/// Reads a domain name, as an A-label.
+///
+/// # Errors
+/// It is none.
+pub fn domain<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    match EmailAddress::parse(&format!("x@{text}")) {
+        Ok(address) => Ok(address.domain().to_owned()),
+        Err(error) => Err(de::Error::custom(format!(
+            "{text:?} is no domain: {error}; allowed: a name such as \"news.example.de\""
+        ))),
+    }
+}
+
+/// Reads a mailbox of ours, to whose local part `+TOKEN` can be added.
+///
+/// # Errors
+/// It is no address, or has no room for a token.
+pub fn mailbox<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let allowed = "allowed: an address such as \"bounce@news.example.de\"";
+    match EmailAddress::parse(&text) {
+        Ok(address) if address.local().len() > LONGEST_LOCAL => Err(de::Error::custom(format!(
+            "{text:?}: more than {LONGEST_LOCAL} characters before the @ leave no room for a token"
+        ))),
+        Ok(address) if address.needs_smtputf8() || address.local().starts_with('"') => {
+            Err(de::Error::custom(format!("{text:?} takes no token; {allowed}")))
+        }
+        Ok(address) => Ok(address.as_str().to_owned()),
+        Err(error) => Err(de::Error::custom(format!("{text:?}: {error}; {allowed}"))),
+    }
+}
+
+/// Reads a mailbox that may be left out.
+///
+/// # Errors
+/// As [`mailbox`].
+pub fn optional_mailbox<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    mailbox(from).map(Some)
+}
 
 /// The address readers know: `https://HOST`, no path, no trailing slash.
 /// Plain http is allowed on loopback only.

@@ -196,6 +196,18 @@ fn allocate(file: &File) -> io::Result<()> {
     if file.metadata()?.len() == whole {
         return Ok(());
     }
+    if let Err(error) = fill(file, whole) {
+        // A half-taken journal must not hold the space that the database needs.
+        let _ = file.set_len(0);
+        return Err(error);
+    }
+    file.set_len(whole)?;
+    file.write_all_at(&header(1), page_at(1))?;
+    file.sync_all()
+}
+
+/// Writes zeros to the end, so that the file system has given every block.
+fn fill(file: &File, whole: u64) -> io::Result<()> {
     let zeros = vec![0; 64 * 1024];
     let mut at = 0;
     while at < whole {
@@ -203,8 +215,6 @@ fn allocate(file: &File) -> io::Result<()> {
         file.write_all_at(&zeros[..piece], at)?;
         at += piece as u64;
     }
-    file.set_len(whole)?;
-    file.write_all_at(&header(1), page_at(1))?;
     file.sync_all()
 }
 

@@ -121,6 +121,8 @@ impl Worker {
                 self.refused.insert(done.ready.issue.id, done.outcome.words());
             }
             Scope::Unknown => {
+                self.trouble = Some(done.outcome.words());
+                self.breaker.bad(now);
                 tracing::warn!(delivery = done.ready.claim.id.0, "delivery.unknown");
             }
             Scope::Withheld => {}

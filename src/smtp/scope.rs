@@ -26,6 +26,16 @@ pub enum Scope {
 /// Words that mean "too big" where a server gives no enhanced status.
 const SIZE_WORDS: [&str; 5] = ["size", "too large", "too big", "exceeds", "too long"];
 
+/// Words of a relay that carries nothing for us: no reader is at fault.
+const RELAY_WORDS: [&str; 6] = [
+    "relay access denied",
+    "relaying denied",
+    "relay denied",
+    "unable to relay",
+    "relaying not allowed",
+    "relay not permitted",
+];
+
 /// Judges one outcome.
 pub fn judge(outcome: &Outcome) -> Scope {
     match &outcome.answer {
@@ -71,7 +81,11 @@ fn at_recipient(reply: &Reply) -> Scope {
         // 2xx or 3xx where it makes no sense: the server is confused, not the reader.
         return Scope::Relay;
     }
-    if matches!(reply.code(), 530 | 535) || is_unauthenticated(reply) || is_too_big(reply) {
+    if matches!(reply.code(), 530 | 535)
+        || is_unauthenticated(reply)
+        || is_too_big(reply)
+        || is_no_relay(reply)
+    {
         return Scope::Issue;
     }
     Scope::Never
@@ -86,6 +100,12 @@ fn is_out_of_step(reply: &Reply) -> bool {
 fn is_unauthenticated(reply: &Reply) -> bool {
     reply.code() == 550
         && matches!(reply.status(), Some(Status { class: 5, subject: 7, detail: 515 | 26 }))
+}
+
+/// The relay does not know us as a client it carries mail for.
+fn is_no_relay(reply: &Reply) -> bool {
+    let words = reply.words().to_ascii_lowercase();
+    RELAY_WORDS.iter().any(|phrase| words.contains(phrase))
 }
 
 /// 552 or 554 for the mail's size; 5.2.2 is the reader's full mailbox.
