@@ -97,6 +97,13 @@ pub async fn issue(
             Some(_) | None => sections.push((&piece.section, vec![piece])),
         }
     }
+    // The mail's list of contents leads to these places.
+    let mut articles = 0;
+    let mut place = |piece: &Piece| {
+        let article = piece.record.event.is_none();
+        articles += usize::from(article);
+        article.then(|| rundbrief_templates::issue::article_anchor(articles - 1))
+    };
     let body = html! {
         (crumbs(words, &[(&shelf.title(), Some(shelf.root())), (&shelf.number(&edition), None)]))
         p class="kicker" { (shelf.line(&edition)) }
@@ -105,7 +112,7 @@ pub async fn issue(
         @for (section, within) in &sections {
             @if !section.is_empty() { h2 { (section) } }
             ul class="list" {
-                @for piece in within { li { (teaser(&shelf, &edition, piece, section.is_empty())) } }
+                @for piece in within { li id=[place(piece)] { (teaser(&shelf, &edition, piece, section.is_empty())) } }
             }
         }
         p class="way-back" { a href=(shelf.root()) { (words.back_to_archive) } }

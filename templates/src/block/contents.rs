@@ -21,25 +21,25 @@ pub struct Entry<'a> {
 /// What the list says; empty for a short issue.
 pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
     let mut articles = Vec::new();
-    for block in issue.sections.iter().flat_map(|section| &section.blocks) {
-        if let Block::Article(article) = block {
-            articles.push(Entry {
-                title: &article.title,
-                anchor: issue::article_anchor(articles.len()),
-            });
+    // A section is found where its first article is.
+    let mut sections = Vec::new();
+    for section in &issue.sections {
+        let before = articles.len();
+        for block in &section.blocks {
+            if let Block::Article(article) = block {
+                let anchor = issue::article_anchor(articles.len());
+                articles.push(Entry { title: &article.title, anchor });
+            }
+        }
+        if let Some(title) = section.title.as_deref()
+            && articles.len() > before
+        {
+            sections.push(Entry { title, anchor: issue::article_anchor(before) });
         }
     }
     if articles.len() <= CONTENTS_ABOVE {
         return Vec::new();
     }
-    let sections: Vec<Entry<'_>> = issue
-        .sections
-        .iter()
-        .enumerate()
-        .filter_map(|(index, section)| {
-            Some(Entry { title: section.title.as_deref()?, anchor: issue::section_anchor(index) })
-        })
-        .collect();
     if articles.len() > LISTED && sections.len() > 1 {
         return sections;
     }
