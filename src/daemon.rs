@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -53,6 +54,7 @@ const AGAIN: Duration = Duration::from_secs(300);
 /// Another process works in the data directory, the port is taken, or a loop died.
 pub async fn run(open: Open) -> anyhow::Result<()> {
     let _lock = Lock::take(&open.config.directory)?;
+    let mut signals = Signals::take()?;
     let listen = open.config.web.listen;
     let listener = TcpListener::bind(listen)
         .await
@@ -70,7 +72,7 @@ pub async fn run(open: Open) -> anyhow::Result<()> {
     tracing::info!(%listen, version = env!("CARGO_PKG_VERSION"), "daemon: ready");
 
     let died = tokio::select! {
-        signal = asked_to_stop() => { tracing::info!(signal = signal?, "daemon: stopping"); None }
+        signal = signals.asked() => { tracing::info!(signal, "daemon: stopping"); None }
         ended = loops.join_next() => Some(ended),
     };
     notify(&[NotifyState::Stopping]);
@@ -278,14 +280,27 @@ async fn feed(pulse: Arc<Pulse>) {
     }
 }
 
-async fn asked_to_stop() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// What ends the daemon. Taken over before anybody hears that it is ready, else an
+/// early SIGTERM would end it without a drain.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn take() -> std::io::Result<Signals> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the daemon reads the clock")]
