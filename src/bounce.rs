@@ -16,6 +16,7 @@ pub mod verdict;
 
 pub mod breaker;
 pub mod list;
+pub mod refusal;
 pub mod review;
 pub mod rule;
 pub mod tie;

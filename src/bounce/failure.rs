@@ -303,6 +303,20 @@ fn weigh(
         .unwrap_or(Reason::Unspecified)
 }
 
+/// What a server's reply to one recipient says; `named` when it answers the name.
+pub fn said(address: String, words: &str, named: bool) -> Recipient {
+    let status = Status::find(words);
+    let (strong, weak) = notice::reasons(words);
+    let reason = weigh(strong, status, weak, words);
+    let proven = named || status.is_some_and(Status::is_about_address);
+    let reason = match reason {
+        Reason::UserUnknown if !proven => Reason::Rejected,
+        reason => reason,
+    };
+    let reply = (!words.is_empty()).then(|| clip(words));
+    finish(address, None, status, Action::Failed, reply, reason)
+}
+
 /// Corrects a hard reason by the moment at which the server said it: what is said
 /// before a recipient was named cannot be about the recipient; a bare "550 user
 /// unknown" after the content comes from a filter that hides; and "user unknown"

@@ -34,6 +34,8 @@ words! {
         Smtp = "smtp",
         /// A provider's event.
         Webhook = "webhook",
+        /// Said by the receiver while we were still talking.
+        Refusal = "refusal",
     }
 }
 

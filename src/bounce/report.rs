@@ -96,21 +96,26 @@ pub fn read(raw: &[u8]) -> Report {
     let raw = raw.trim_ascii_start();
     match mime::parts(raw) {
         Ok(parts) => understand(raw, &parts, true),
-        Err(limit) => {
-            Report { limit: Some(limit), excerpt: limit.to_string(), ..empty(Kind::Unclear) }
-        }
+        Err(limit) => Report {
+            limit: Some(limit),
+            excerpt: limit.to_string(),
+            ..Report::empty(Kind::Unclear)
+        },
     }
 }
 
-fn empty(kind: Kind) -> Report {
-    Report {
-        kind,
-        recipients: Vec::new(),
-        message_id: None,
-        ties: Ties::default(),
-        feedback: None,
-        excerpt: String::new(),
-        limit: None,
+impl Report {
+    /// A report of a kind that says nothing else.
+    pub fn empty(kind: Kind) -> Self {
+        Self {
+            kind,
+            recipients: Vec::new(),
+            message_id: None,
+            ties: Ties::default(),
+            feedback: None,
+            excerpt: String::new(),
+            limit: None,
+        }
     }
 }
 
@@ -173,7 +178,7 @@ fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
         message_id: returned.message_id.clone(),
         ties,
         excerpt: excerpt(notice.text()),
-        ..empty(Kind::Unclear)
+        ..Report::empty(Kind::Unclear)
     };
     let away = autoreply::subject(&outside.subject, &outside.subject_hits)
         && !outside.subject_says(Meaning::Subject);
@@ -229,7 +234,7 @@ fn wrapped(parts: &[Part<'_>], wrappable: bool) -> Option<Report> {
 
 /// A mail that looks like no notice at all.
 fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>], raw: &[u8]) -> Report {
-    let mut report = empty(Kind::Other);
+    let mut report = Report::empty(Kind::Other);
     let folded = &outside.subject;
     if autoreply::receipt(folded, &outside.subject_hits) {
         return report;
@@ -330,7 +335,7 @@ fn complained(
         message_id: returned.message_id,
         feedback: Some(complaint.feedback),
         excerpt: excerpt(&words(parts)),
-        ..empty(kind)
+        ..Report::empty(kind)
     }
 }
 

@@ -7,8 +7,9 @@ use serde_json::json;
 use sqlx::types::Json;
 
 use super::breaker::Breaker;
-use super::inbox::BounceId;
+use super::inbox::{BounceId, Intake};
 use super::record::Record;
+use super::refusal;
 use super::review::{self, Learned};
 use super::rule::{self, Effect, Memory, Policy, Weight};
 use super::tie::{self, Tie, Tied};
@@ -60,6 +61,8 @@ row! {
     Fresh {
         /// Its key.
         id: BounceId,
+        /// How it came.
+        intake: Intake,
         /// What it says.
         report: Json<Record>,
         /// As it came.
@@ -75,6 +78,7 @@ row! {
 /// The database failed; nothing was decided then.
 pub async fn step(store: &Store, key: &Key, now: Millis) -> anyhow::Result<Done> {
     let mut tx = store.begin().await?;
+    refusal::collect(&mut tx).await?;
     let rows = fresh(&mut tx).await?;
     if rows.is_empty() {
         return Ok(Done::default());
@@ -83,7 +87,18 @@ pub async fn step(store: &Store, key: &Key, now: Millis) -> anyhow::Result<Done>
     // Tied first, all of them: the breaker has to see the whole of them.
     let mut ties = Vec::with_capacity(rows.len());
     for row in &rows {
-        let tie = tie::find(&mut tx, key, &row.report.0, row.received_at).await?;
+        let tie = match row.intake {
+            // Tied by the ledger itself.
+            Intake::Refusal => tie::of_bounce(&mut tx, row.id).await?.map_or(Tie::None, Tie::To),
+            Intake::File
+            | Intake::Maildir
+            | Intake::Mbox
+            | Intake::Imap
+            | Intake::Pop3
+            | Intake::Lmtp
+            | Intake::Smtp
+            | Intake::Webhook => tie::find(&mut tx, key, &row.report.0, row.received_at).await?,
+        };
         if let Tie::To(tied) | Tie::Stale(tied) = &tie {
             name_delivery(&mut tx, row.id, tied).await?;
         }
@@ -111,10 +126,10 @@ pub async fn step(store: &Store, key: &Key, now: Millis) -> anyhow::Result<Done>
 async fn fresh(tx: &mut Tx) -> sqlx::Result<Vec<Fresh>> {
     let text = match tx.kind() {
         Kind::Sqlite => {
-            "select id, report, raw, received_at from bounce where verdict = 'new' order by id limit $1"
+            "select id, intake, report, raw, received_at from bounce where verdict = 'new' order by id limit $1"
         }
         Kind::Postgres => {
-            "select id, report, raw, received_at from bounce where verdict = 'new' order by id limit $1
+            "select id, intake, report, raw, received_at from bounce where verdict = 'new' order by id limit $1
              for update skip locked"
         }
     };
@@ -222,7 +237,8 @@ async fn about(
     let counted = counted
         || !evidence(tx, tied, if complaint { "complained" } else { "bounced" }, row.received_at)
             .await?;
-    if counted {
+    // A refusal was marked when it was collected.
+    if counted && row.intake != Intake::Refusal {
         return Ok((Verdict::Noted, "counted before".to_owned()));
     }
     let weight = rule::weigh(report, &address(tx, subscriber).await?);

@@ -4,8 +4,8 @@ use rundbrief::bounce::list::{self, Filter, Over};
 use rundbrief::bounce::reason::Reason;
 use rundbrief::bounce::review::{self, Decision};
 use rundbrief::bounce::verdict::{Done, Verdict};
-use rundbrief::read;
 use rundbrief::subscriber::{standing, suppression};
+use rundbrief::{on, read};
 use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::key::Master;
 use rundbrief_subscribers::standing::Standing;
@@ -30,6 +30,7 @@ on_both![
     a_person_who_asks_to_leave_is_shown_and_leaves_by_one_decision,
     a_bounce_proves_that_an_unknown_mail_arrived,
     lists_are_filtered_and_summed,
+    what_a_receiver_refuses_at_once_counts_as_well,
 ];
 
 async fn two_hard_bounces_on_different_days_make_a_reader_unreachable(app: App) {
@@ -345,4 +346,37 @@ async fn lists_are_filtered_and_summed(app: App) {
     assert_eq!(sums[0].place, format!("{} 7", slug.unwrap()));
     let words = list::excerpt(&app.store, all[3].id).await.unwrap();
     assert!(words.contains("I'm sorry"), "{words}");
+}
+
+async fn what_a_receiver_refuses_at_once_counts_as_well(app: App) {
+    let world = World::new(&app, 3).await;
+    let said = [
+        ("rcpt", "550 5.1.1 <reader0@example.org>: Recipient address rejected: User unknown"),
+        ("rcpt", "550 blocked, see https://example.net/user-unknown"),
+        ("dot", "550 user unknown"),
+    ];
+    for n in 0..2 {
+        let (issue, _) = world.issue(n + 1, "failed", day(n)).await;
+        let mut tx = app.store.begin().await.unwrap();
+        for (reader, (stage, reply)) in said.iter().enumerate() {
+            on!(tx, |c| sqlx::query(
+                "update delivery set cause = 'permanent', stage = $3, reply = $4
+                 where issue_id = $1 and subscriber_id = $2"
+            )
+            .bind(issue)
+            .bind(world.readers[reader])
+            .bind(*stage)
+            .bind(*reply)
+            .execute(c)
+            .await
+            .map(drop))
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(world.step(day(n)).await.read, 3);
+        assert_eq!(world.step(day(n)).await.read, 0, "each refusal counts once");
+    }
+    assert_eq!(world.stands(0).await, Standing::Unreachable);
+    assert_eq!(world.stands(1).await, Standing::Active, "our fault");
+    assert_eq!(world.stands(2).await, Standing::Active, "bare words after the content");
 }

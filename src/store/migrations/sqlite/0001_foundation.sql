@@ -227,7 +227,7 @@ create table delivery (
     code integer,                  -- reply code, three digits
     reply text,                   -- the server's own words, at most 1 KiB
     cause text,                   -- failed: permanent, expired, poison, unknown
-    evidence text check (evidence in ('bounced', 'complained', 'delayed', 'delivered')),
+    evidence text check (evidence in ('bounced', 'complained', 'delayed', 'delivered', 'refused')),
     evidence_at integer,
     changed_at integer not null,
     constraint delivery_once unique (issue_id, address_hash)
@@ -236,6 +236,8 @@ create table delivery (
 create index delivery_due on delivery (issue_id, next_at, id) where state in ('queued', 'deferred');
 create index delivery_held on delivery (state, lease_until) where state in ('claimed', 'sending', 'unknown');
 create index delivery_by_subscriber on delivery (subscriber_id);
+-- Refused for good, and not yet counted for its reader.
+create index delivery_refused on delivery (id) where state = 'failed' and cause = 'permanent' and evidence is null;
 
 -- Tries that did not end in "accepted", in the server's own words.
 create table attempt (
