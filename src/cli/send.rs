@@ -220,6 +220,12 @@ fn say_end(context: &Context, issue: &Issue, sums: &Sums, left: usize) {
     if left > 0 {
         context.output.remark(format!("{left} mails were on the wire without a reply: unknown"));
     }
+    let waiting = sums.queued + sums.deferred;
+    if waiting > 0 {
+        context.output.remark(format!(
+            "{waiting} wait for a later try, as receivers asked for. `rundbrief run` sends them at their time; so does this command, run again then"
+        ));
+    }
     if !sums.add_up() {
         context.output.remark("the sums do not add up: this is a mistake in the program");
     }
