@@ -84,5 +84,4 @@ pub mod cli;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;
-pub mod metrics;
 pub mod web;
