@@ -309,10 +309,8 @@ pub fn said(address: String, words: &str, named: bool) -> Recipient {
     let (strong, weak) = notice::reasons(words);
     let reason = weigh(strong, status, weak, words);
     let proven = named || status.is_some_and(Status::is_about_address);
-    let reason = match reason {
-        Reason::UserUnknown if !proven => Reason::Rejected,
-        reason => reason,
-    };
+    let unproven = reason == Reason::UserUnknown && !proven;
+    let reason = if unproven { Reason::Rejected } else { reason };
     let reply = (!words.is_empty()).then(|| clip(words));
     finish(address, None, status, Action::Failed, reply, reason)
 }
