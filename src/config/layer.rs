@@ -9,6 +9,8 @@ use toml::{Table, Value};
 use super::{Config, Error};
 
 const PREFIX: &str = "RUNDBRIEF_";
+/// Names the file itself, so it is no field of it.
+const FILE: &str = "RUNDBRIEF_CONFIG";
 
 /// Reads the text of a configuration file and lays the environment over it.
 ///
@@ -21,7 +23,7 @@ pub fn parse(
 ) -> Result<Config, Error> {
     let table: Table = text.parse().map_err(|error| in_file(&error, text, name))?;
     let overrides: Vec<(String, String)> =
-        variables.into_iter().filter(|(key, _)| key.starts_with(PREFIX)).collect();
+        variables.into_iter().filter(|(key, _)| key.starts_with(PREFIX) && key != FILE).collect();
     if overrides.is_empty() {
         return toml::from_str(text).map_err(|error| in_file(&error, text, name));
     }
@@ -112,7 +114,8 @@ host = "mail.example.de"
 
     #[test]
     fn the_environment_lies_over_the_file() {
-        let variables = [("RUNDBRIEF_TRANSPORT__RELAY__PORT", "2525"), ("OTHER", "x")]
+        let file = ("RUNDBRIEF_CONFIG", "rundbrief.toml");
+        let variables = [("RUNDBRIEF_TRANSPORT__RELAY__PORT", "2525"), ("OTHER", "x"), file]
             .map(|(k, v)| (k.to_owned(), v.to_owned()));
         let config = parse(SMALL, "rundbrief.toml", variables).unwrap();
         assert_eq!(config.transport["relay"].port, 2525);

@@ -8,10 +8,12 @@
 //! runs the body on SQLite and on PostgreSQL, as `sqlite::…` and `postgres::…`.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt as _;
 use rundbrief::daemon::pulse::Pulse;
 use rundbrief::store::Store;
 use rundbrief::store::open::Location;
@@ -75,12 +77,11 @@ pub fn on_postgres<F: Future<Output = ()> + 'static>(body: impl FnOnce(App) -> F
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = Database::create().await;
         let app = App::open(database.url.clone(), directory).await;
-        // A task of its own: its panic ends the body, and the database can still go.
-        let local = tokio::task::LocalSet::new();
-        let ended = local.run_until(async { tokio::task::spawn_local(body(app)).await }).await;
+        // A panic ends the body only, and the database can still go.
+        let ended = AssertUnwindSafe(body(app)).catch_unwind().await;
         database.remove().await;
         if let Err(error) = ended {
-            std::panic::resume_unwind(error.into_panic());
+            std::panic::resume_unwind(error);
         }
     });
 }

@@ -1,6 +1,6 @@
 //! The PostgreSQL that tests share, and one fresh database in it per test.
 //!
-//! `tests/run` names a server in `RUNDBRIEF_TEST_POSTGRES`. Without it (a plain
+//! `tests/run` names a server in `TEST_POSTGRES`. Without it (a plain
 //! `cargo nextest run`) the first test starts one through `tests/postgres guard`,
 //! every test process holds a shared lock while it lives, and the server goes
 //! some seconds after the last one. Nothing here skips: no server is a failure.
@@ -17,7 +17,7 @@ use rundbrief::store::{Kind, Store, migration};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The variable that names a running server: a superuser's `postgres://` address.
-pub const SERVER: &str = "RUNDBRIEF_TEST_POSTGRES";
+pub const SERVER: &str = "TEST_POSTGRES";
 /// How long `initdb` and the start may take on a busy machine.
 const START: Duration = Duration::from_secs(120);
 /// The advisory lock under which the template is made; any fixed number.
