@@ -16,9 +16,9 @@ use crate::issue::due::{self, Begun, Composed};
 use crate::issue::freeze::Chance;
 use crate::letter::address::Office;
 use crate::read;
+use crate::source::collect;
 use crate::source::fetch::Client;
 use crate::source::reach::Reach;
-use crate::source::{self, collect};
 use crate::store::Store;
 use crate::store::value::Millis;
 use crate::subscriber::{erase, standing};
@@ -120,23 +120,19 @@ impl Tick {
     /// recorded there, and logged.
     pub async fn source(&self) -> anyhow::Result<Next> {
         let now = Millis::from(self.now());
-        let due = source::due(&self.store, now).await?;
-        let Some(source) = due.first() else { return Ok(Next::Wait) };
-        let mut tx = self.store.begin().await?;
-        let ours = source::claim(&mut tx, source, now).await?;
-        tx.commit().await?;
-        if ours {
-            match collect::fetch_one(&self.store, &self.client, source, now).await {
-                Ok(collected) => {
-                    let (new, changed) = collected.counts();
-                    let findings = collected.findings.len();
-                    tracing::info!(source = source.slug, new, changed, findings, "source: fetched");
-                }
-                Err(collect::Error::Source(reason)) => {
-                    tracing::warn!(source = source.slug, reason, "source: failed");
-                }
-                Err(error @ collect::Error::Database(_)) => return Err(error.into()),
+        let Some((source, fetched)) = collect::step(&self.store, &self.client, now).await? else {
+            return Ok(Next::Wait);
+        };
+        match fetched {
+            Ok(collected) => {
+                let (new, changed) = collected.counts();
+                let findings = collected.findings.len();
+                tracing::info!(source = source.slug, new, changed, findings, "source: fetched");
             }
+            Err(collect::Error::Source(reason)) => {
+                tracing::warn!(source = source.slug, reason, "source: failed");
+            }
+            Err(error @ collect::Error::Database(_)) => return Err(error.into()),
         }
         Ok(if self.stopped() { Next::Wait } else { Next::Again })
     }
