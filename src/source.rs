@@ -5,6 +5,7 @@
 
 pub mod album;
 pub mod block;
+pub mod byline;
 pub mod charset;
 pub mod collect;
 pub mod credit;

@@ -18,6 +18,8 @@ use crate::{on, read, row};
 const PICTURES: usize = 40;
 /// For how long a picture that could not be had is not asked for again.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
+/// For how long our copy stands for what its address gives; editors exchange pictures in place.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 row! {
     /// A picture as it is served.
@@ -84,15 +86,20 @@ async fn obtain(
     now: Millis,
 ) -> sqlx::Result<Result<(), String>> {
     let local = image.url.starts_with("file:");
+    let mut had = false;
     if let Some(origin) = origin(store, &image.url).await?.filter(|_| !local) {
-        let fresh = origin.fetched_at.after(AGAIN) > now;
         if let (Some(hash), Some(kind)) = (&origin.hash, &origin.media_type) {
             let format = if kind == Format::Png.media_type() { Format::Png } else { Format::Jpeg };
             image.file = Some(picture::file(hash, format));
             image.width = origin.width.and_then(|width| u32::try_from(width).ok());
             image.height = origin.height.and_then(|height| u32::try_from(height).ok());
-            return Ok(Ok(()));
-        } else if let Some(reason) = origin.failure.filter(|_| fresh) {
+            had = true;
+            if origin.fetched_at.after(FRESH) > now {
+                return Ok(Ok(()));
+            }
+        } else if let Some(reason) = origin.failure
+            && origin.fetched_at.after(AGAIN) > now
+        {
             return Ok(Err(reason));
         }
     }
@@ -103,6 +110,10 @@ async fn obtain(
         },
         Err(reason) => Err(reason),
     };
+    if had && result.is_err() {
+        // The copy we have is better than none.
+        return Ok(Ok(()));
+    }
     let mut tx = store.begin().await?;
     note(&mut tx, &image.url, result.as_ref(), now).await?;
     tx.commit().await?;

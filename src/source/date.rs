@@ -138,6 +138,17 @@ pub fn byline(line: &str) -> Option<&str> {
 
 /// The date line without its author, and the author.
 fn split_byline(line: &str) -> (&str, Option<&str>) {
+    // Who stands before when: "Gespeichert von Petra Muster am Mi., 12.05.2026".
+    for (who, when) in [(" von ", " am "), (" by ", " on ")] {
+        let said = line.split_once(who).and_then(|(word, rest)| {
+            let (name, date) = rest.split_once(when)?;
+            (word.split(' ').count() == 1 && day(date).is_some() && day(name).is_none())
+                .then_some((name.trim(), date))
+        });
+        if let Some((name, date)) = said.filter(|(name, _)| name.split(' ').count() <= NAME) {
+            return (date, Some(name));
+        }
+    }
     for mark in [" von ", " by ", " | Von ", ", Von ", " Autor: ", " Autorin: "] {
         if let Some((date, name)) = line.split_once(mark) {
             let name = name.split(['|', ',', '·']).next().unwrap_or(name).trim();

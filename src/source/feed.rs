@@ -53,7 +53,14 @@ pub fn read(text: &str, address: Option<&Url>) -> Result<Feed, NoFeed> {
             take(&mut feed, model, address, None);
             Ok(feed)
         }
-        Err(error) => salvaged(&text, address, &error),
+        Err(error) => match salvage::named(&text).and_then(|named| parse(&named, address).ok()) {
+            Some(model) => {
+                let mut feed = Feed::default();
+                take(&mut feed, model, address, None);
+                Ok(feed)
+            }
+            None => salvaged(&text, address, &error),
+        },
     }
 }
 

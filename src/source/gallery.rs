@@ -20,7 +20,7 @@ static IMAGES: LazyLock<Selector> = LazyLock::new(|| select("img"));
 static SOURCES: LazyLock<Selector> = LazyLock::new(|| select("source"));
 static CAPTIONS: LazyLock<Selector> = LazyLock::new(|| {
     select(
-        "figcaption, .caption, .wp-caption-text, .bildunterschrift, .image-caption, .img-caption, .ce-caption, .csc-textpic-caption, .caption-text, .bu, .media-caption, .field--name-field-caption, dd",
+        "figcaption, .caption, .wp-caption-text, .bildunterschrift, .image-caption, .img-caption, .ce-caption, .csc-textpic-caption, .news-img-caption, .caption-text, .bu, .media-caption, .field--name-field-caption, dd",
     )
 });
 static CREDITS: LazyLock<Selector> = LazyLock::new(|| {
@@ -49,6 +49,12 @@ pub fn read(element: ElementRef<'_>, base: Option<&Url>) -> Vec<Image> {
         }
     }
     images
+}
+
+/// What a caption that stands apart from its picture says: the caption and the credit.
+pub fn apart(element: ElementRef<'_>) -> Option<(Option<String>, Option<String>)> {
+    let called = element.value().name() != "dd" && CAPTIONS.matches(&element);
+    called.then(|| credit::split(&block::text_in(element)))
 }
 
 /// The caption and the credit below a figure.

@@ -13,7 +13,7 @@ use crate::source::head::Head;
 use crate::source::noise::Noise;
 use crate::source::selector::Selectors;
 use crate::source::walk::Walk;
-use crate::source::{date, describe, gallery, kicker, landmark, noise, phrases, prose};
+use crate::source::{byline, date, describe, gallery, kicker, landmark, noise, phrases, prose};
 
 /// Characters of a subtitle.
 const SUBTITLE: usize = 200;
@@ -74,10 +74,16 @@ pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading
         blocks = hard_case(html, base);
     }
     let machine = time_element(&page);
-    record.published_at = record.published_at.or(machine).or(walk.published);
+    let said = title.map(byline::read).unwrap_or_default();
+    record.published_at = record.published_at.or(machine).or(walk.published).or(said.published);
     record.published_at = record.published_at.or_else(|| named_date(&page, &noise));
-    if record.authors.is_empty() {
-        record.authors = std::mem::take(&mut walk.authors);
+    for authors in [said.authors, std::mem::take(&mut walk.authors)] {
+        if record.authors.is_empty() {
+            record.authors = authors;
+        }
+    }
+    if record.categories.is_empty() {
+        record.categories = said.categories;
     }
     record.images = walk.images;
     findings.append(&mut walk.findings);

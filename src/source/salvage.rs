@@ -79,7 +79,8 @@ pub fn json(text: &str) -> (Vec<Piece>, Vec<(usize, String)>) {
         let mut values =
             serde_json::Deserializer::from_str(&text[at..]).into_iter::<serde_json::Value>();
         match values.next() {
-            Some(Ok(value)) => {
+            Some(Ok(mut value)) => {
+                name(&mut value);
                 let feed = serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "", "items": [value] });
                 pieces.push(Piece { line: line(at), feed: feed.to_string() });
                 at += values.byte_offset();
@@ -93,6 +94,26 @@ pub fn json(text: &str) -> (Vec<Piece>, Vec<(usize, String)>) {
             }
             None => return (pieces, faults),
         }
+    }
+}
+
+/// A JSON feed whose entries are numbered: JSON Feed 1.1 says that a number is to be read as its
+/// text. `None` where nothing is numbered.
+pub fn named(text: &str) -> Option<String> {
+    let mut feed: serde_json::Value = serde_json::from_str(text).ok()?;
+    let entries = feed.get_mut("items")?.as_array_mut()?;
+    let numbered = entries.iter_mut().map(name).filter(|numbered| *numbered).count();
+    (numbered > 0).then(|| feed.to_string())
+}
+
+/// Writes an entry's number as text; whether it had one.
+fn name(entry: &mut serde_json::Value) -> bool {
+    match entry.get_mut("id") {
+        Some(id) if id.is_number() => {
+            *id = serde_json::Value::String(id.to_string());
+            true
+        }
+        Some(_) | None => false,
     }
 }
 
@@ -123,7 +144,7 @@ pub fn mend(text: &str) -> String {
         let name = rest[at + 1..].split([';', ' ', '<', '&']).next().unwrap_or("");
         let closed = rest[at + 1 + name.len()..].starts_with(';');
         let known = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") || name.starts_with('#');
-        match closed.then(|| named(name)).flatten() {
+        match closed.then(|| entity(name)).flatten() {
             Some(character) => {
                 out.push_str(character);
                 rest = &rest[at + name.len() + 2..];
@@ -139,7 +160,7 @@ pub fn mend(text: &str) -> String {
 }
 
 /// The entities of HTML that feeds use as if XML knew them.
-fn named(name: &str) -> Option<&'static str> {
+fn entity(name: &str) -> Option<&'static str> {
     Some(match name {
         "nbsp" => "\u{a0}",
         "auml" => "ä",

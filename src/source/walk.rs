@@ -149,6 +149,15 @@ impl<'a> Walk<'a> {
             self.flush();
             return;
         }
+        if let Some((caption, credit)) = gallery::apart(element)
+            && let Some(last) = self.images.last_mut()
+        {
+            last.caption = last.caption.take().or(caption);
+            if let Some(name) = credit {
+                self.credit(&block::text_in(element), &name);
+            }
+            return;
+        }
         let name = element.value().name();
         match name {
             "br" => self.line.push_str("<br>"),

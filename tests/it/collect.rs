@@ -22,6 +22,7 @@ on_both![
     an_overview_leads_to_its_articles,
     a_feed_may_lead_to_the_whole_articles,
     a_picture_is_fetched_once_and_served_for_ever,
+    a_picture_exchanged_in_place_is_fetched_anew,
     a_picture_that_cannot_be_had_is_tried_again,
     articles_are_listed_by_pages,
 ];
@@ -57,8 +58,12 @@ fn rss(items: &[(&str, &str, &str)]) -> Answer {
 }
 
 fn jpeg() -> Vec<u8> {
+    plain_jpeg([90, 120, 60])
+}
+
+fn plain_jpeg(colour: [u8; 3]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let picture = image::RgbImage::from_pixel(320, 200, image::Rgb([90, 120, 60]));
+    let picture = image::RgbImage::from_pixel(320, 200, image::Rgb(colour));
     image::codecs::jpeg::JpegEncoder::new(&mut bytes)
         .write_image(picture.as_raw(), 320, 200, ExtendedColorType::Rgb8)
         .unwrap();
@@ -319,6 +324,26 @@ async fn a_picture_is_fetched_once_and_served_for_ever(app: App) {
     let gone =
         get(format!("/picture/{}", file.replace(|c: char| c.is_ascii_digit(), "f")), "").await;
     assert!(gone.starts_with("http/1.1 404"), "{gone}");
+}
+
+async fn a_picture_exchanged_in_place_is_fetched_anew(app: App) {
+    let site = Site::open().await;
+    site.put("/wiese.jpg", Answer::page("image/jpeg", jpeg()));
+    let url = site.url("/wiese.jpg").to_string();
+    let file = async |guid: &str, days: i64| {
+        let later = Millis(NOW.0 + days * 24 * 60 * 60 * 1000);
+        let taken = take(&app, guid, with_picture(&url), later).await;
+        let article = entry::get(&app.store, taken.stored.id()).await.unwrap().unwrap();
+        article.record.images[0].file.clone()
+    };
+    let first = file("a", 0).await;
+    site.put("/wiese.jpg", Answer::page("image/jpeg", plain_jpeg([200, 30, 30])));
+    assert_eq!(file("b", 0).await, first, "the copy is fresh");
+    let second = file("c", 2).await;
+    assert!(second.is_some() && second != first, "{second:?}");
+    // What is gone from its site stays with us.
+    site.put("/wiese.jpg", Answer::page("text/html", "gone"));
+    assert_eq!(file("d", 4).await, second);
 }
 
 async fn a_picture_that_cannot_be_had_is_tried_again(app: App) {

@@ -112,6 +112,21 @@ fn the_good_entries_of_a_broken_json_feed_come_in() {
 }
 
 #[test]
+fn a_json_feed_may_number_its_entries() {
+    let numbered = r#"{"version":"https://jsonfeed.org/version/1","title":"J","items":[
+        {"id":17,"title":"Eins","content_text":"a"}, {"id":18.5,"title":"Zwei","content_text":"b"}]}"#;
+    let feed = feed::read(numbered, Some(&address())).unwrap();
+    let guids: Vec<&str> = feed.entries.iter().map(|entry| entry.guid.as_str()).collect();
+    assert_eq!(guids, ["17", "18.5"]);
+    assert_eq!(feed.findings, []);
+    // Beside a broken one as well.
+    let broken = numbered.replace("18.5,", "18.5 ");
+    let feed = feed::read(&broken, Some(&address())).unwrap();
+    assert_eq!(feed.entries[0].guid, "17");
+    assert_eq!((feed.entries.len(), feed.findings.len()), (1, 1), "{:?}", feed.findings);
+}
+
+#[test]
 fn what_is_no_feed_says_so() {
     for text in ["", "<html><body>Not found</body></html>", "{\"error\":1}", "plain"] {
         let error = feed::read(text, None).unwrap_err().to_string();
