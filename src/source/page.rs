@@ -73,18 +73,7 @@ pub fn read(html: &str, address: Option<&Url>, selectors: &Selectors) -> Reading
     if blocks.is_empty() && html.len() > SCRAP {
         blocks = hard_case(html, base);
     }
-    let machine = time_element(&page);
-    let said = title.map(byline::read).unwrap_or_default();
-    record.published_at = record.published_at.or(machine).or(walk.published).or(said.published);
-    record.published_at = record.published_at.or_else(|| named_date(&page, &noise));
-    for authors in [said.authors, std::mem::take(&mut walk.authors)] {
-        if record.authors.is_empty() {
-            record.authors = authors;
-        }
-    }
-    if record.categories.is_empty() {
-        record.categories = said.categories;
-    }
+    sign(&mut record, &page, title, &noise, &mut walk);
     record.images = walk.images;
     findings.append(&mut walk.findings);
     if record.subtitle.is_none() {
@@ -163,6 +152,28 @@ fn base(page: &Html, address: Option<&Url>) -> Option<Url> {
         (Some(href), None) => Url::parse(href).ok().or_else(|| address.cloned()),
         (None, Some(stands)) => Some(stands.clone()),
         (None, None) => address.cloned(),
+    }
+}
+
+/// Who wrote it, when, and under which heading, where the page does not say so for machines.
+fn sign(
+    record: &mut Record,
+    page: &Html,
+    title: Option<ElementRef<'_>>,
+    noise: &Noise,
+    walk: &mut Walk<'_>,
+) {
+    let machine = time_element(page);
+    let said = title.map(byline::read).unwrap_or_default();
+    record.published_at = record.published_at.or(machine).or(walk.published).or(said.published);
+    record.published_at = record.published_at.or_else(|| named_date(page, noise));
+    for authors in [said.authors, std::mem::take(&mut walk.authors)] {
+        if record.authors.is_empty() {
+            record.authors = authors;
+        }
+    }
+    if record.categories.is_empty() {
+        record.categories = said.categories;
     }
 }
 
