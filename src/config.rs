@@ -89,6 +89,9 @@ pub struct Mail {
     /// Mailbox for `List-Unsubscribe: <mailto:…>`; the token is put behind a plus.
     #[serde(default, deserialize_with = "network::optional_mailbox")]
     pub unsubscribe: Option<String>,
+    /// Transports of newsletters that name none: the first that works, in this order.
+    #[serde(default)]
+    pub transports: Vec<String>,
     /// Keys that sign, by domain and selector.
     #[serde(default)]
     pub dkim: Vec<Dkim>,
@@ -179,9 +182,28 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|why| Error::Read { path: path.to_owned(), why })?;
         let mut config = layer::parse(&text, &path.display().to_string(), variables)?;
+        config.check_transports(&text, path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         config.directory = base.join(&config.directory);
         Ok(config)
+    }
+
+    /// What to say of a transport that is not there.
+    pub fn no_transport(&self, name: &str) -> String {
+        let known: Vec<&str> = self.transport.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        format!("there is no transport {name:?}. rundbrief.toml has: {known}")
+    }
+
+    fn check_transports(&self, text: &str, path: &Path) -> Result<(), Error> {
+        let unknown = |name: &&String| !self.transport.contains_key(*name);
+        let Some(name) = self.mail.transports.iter().find(unknown) else { return Ok(()) };
+        let place = path.display().to_string();
+        let line = layer::line_of(text, &["mail", "transports"]);
+        Err(Error::Field {
+            place: line.map_or_else(|| place.clone(), |line| format!("{place}:{line}")),
+            what: format!("mail.transports: {}", self.no_transport(name)),
+        })
     }
 
     /// Where the database is; a relative file lies in the data directory.

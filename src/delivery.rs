@@ -3,14 +3,16 @@
 //! A delivery's states and steps are in [`state`], pure. [`expand`] writes the
 //! rows of a frozen issue, [`ledger`] claims, marks and records them in groups,
 //! [`settle`] cares for what a dead worker left, with the [`journal`]'s help.
-//! [`worker`] does one round of it all and never loops; [`pool`] holds the sessions,
-//! [`verdict`] says what their outcomes mean, [`pace`] how fast it may go.
+//! [`worker`] does one round of it all and never loops; a [`line`](mod@line) is a
+//! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
+//! outcomes mean, [`pace`] how fast it may go.
 
 pub mod backoff;
 pub mod drain;
 pub mod expand;
 pub mod journal;
 pub mod ledger;
+pub mod line;
 pub mod pace;
 pub mod pool;
 pub mod reasons;

@@ -156,7 +156,7 @@ async fn seconds(store: &Store) -> sqlx::Result<i64> {
 /// certificate and log-in. No mail is begun.
 pub async fn relays(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    if let Err(error) = transport::the_one(config) {
+    if let Err(error) = transport::order(config, &[]) {
         found.push(finding("relay", Health::Broken, format!("{error:#}")));
     }
     for (name, transport) in &config.transport {

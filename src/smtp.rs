@@ -16,6 +16,7 @@ pub mod server;
 pub mod session;
 pub mod stream;
 pub mod tls;
+pub mod token;
 pub mod transaction;
 pub mod window;
 pub mod wire;

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::Context;
+use crate::config::transport::Login;
 use crate::webhook::door::Door;
 
 /// Reads the file, the environment and every secret; opens nothing else.
@@ -16,7 +17,7 @@ pub async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let location = config.location()?;
     for (name, transport) in &config.transport {
-        if let Some((_, password)) = &transport.login {
+        if let Some(Login::Secret(_, password)) = &transport.login {
             password.read().map_err(|e| e.context(format!("transport {name:?}")))?;
         }
     }

@@ -136,7 +136,8 @@ pub async fn test(context: &Context, open: &Open, arguments: Test) -> anyhow::Re
         .map_err(|error| Fault::new(Code::Data, format!("the address {error}")))?;
     let desk = Desk::open(open, &arguments.issue).await?;
     let mail = one_copy(open, &desk, &address, &Person::default())?;
-    let (name, settings) = transport::the_one(&open.config)?;
+    let named = &desk.newsletter.definition.transports;
+    let (name, settings) = transport::order(&open.config, named)?[0];
     let relay = transport::relay(name, settings, &open.config.mail.domain)?;
     let sender = open.config.mail.return_path.as_str();
     let mut envelope = Envelope::new(sender, address.as_str(), None)

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::exit::{Code, Fault};
 use super::{Context, Open, subscriber};
 use crate::audit;
+use crate::config::layer;
 use crate::newsletter::definition::Definition;
 use crate::newsletter::{self, Applied, Newsletter};
 use crate::store::value::Millis;
@@ -53,6 +54,14 @@ async fn apply(context: &Context, file: &Path) -> anyhow::Result<()> {
     let definition = newsletter::parse(&text, file)
         .map_err(|fault| Fault::new(Code::Data, fault.to_string()))?;
     let open = context.open().await?;
+    if let Some(name) =
+        definition.transports.iter().find(|name| !open.config.transport.contains_key(*name))
+    {
+        let line = layer::line_of(&text, &["transports"]).unwrap_or(1);
+        let what = open.config.no_transport(name);
+        let text = format!("{}:{line}: transports: {what}", file.display());
+        return Err(Fault::new(Code::Data, text).into());
+    }
     let now = subscriber::now();
     let mut tx = open.store.begin().await?;
     let applied = newsletter::apply(&mut tx, &definition, now.timestamp()).await?;

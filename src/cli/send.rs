@@ -145,7 +145,8 @@ async fn deliver(
             Round::Busy => progress.say(context, open, issue).await?,
             Round::Idle(_) => return Ok(None),
             Round::Blocked(until) => {
-                let why = worker.trouble().unwrap_or("no session can be opened");
+                let why = worker.trouble();
+                let why = why.as_deref().unwrap_or("no session can be opened");
                 return Ok(Some(format!(
                     "the relay does not work: {why}. Nobody was failed; it is asked again after {until}"
                 )));

@@ -70,6 +70,18 @@ pub fn in_file(error: &toml::de::Error, text: &str, name: &str) -> Error {
     Error::Field { place, what: one_line(error.message()) }
 }
 
+/// The line where a field stands, from 1.
+pub fn line_of(text: &str, field: &[&str]) -> Option<usize> {
+    let (last, tables) = field.split_last()?;
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    for name in tables {
+        table = table.get(*name)?.get_ref().as_table()?;
+    }
+    let (key, _) = table.get_key_value(*last)?;
+    Some(1 + text[..key.span().start].matches('\n').count())
+}
+
 fn one_line(message: &str) -> String {
     message.split('\n').map(str::trim).collect::<Vec<_>>().join("; ")
 }

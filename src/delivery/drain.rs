@@ -17,11 +17,14 @@ impl Worker {
     /// The database failed.
     pub async fn drain(&mut self, within: Duration) -> anyhow::Result<usize> {
         self.pool.drain();
+        for line in &self.lines {
+            line.queue.wake();
+        }
         let until = tokio::time::Instant::now() + within;
         loop {
             let now = (self.setup.clock)();
-            let back: Vec<Done> =
-                self.pool.take_back().into_iter().map(verdict::held_back).collect();
+            let waiting = self.lines.iter().flat_map(|line| line.queue.take_back());
+            let back: Vec<Done> = waiting.map(verdict::held_back).collect();
             self.judge(back, now);
             self.record_all(now).await?;
             if self.held.is_empty() || tokio::time::Instant::now() >= until {
@@ -36,7 +39,10 @@ impl Worker {
         self.unrecorded.extend(lost);
         self.held.clear();
         self.record_all(now).await?;
-        self.sessions.shutdown().await;
+        for line in &mut self.lines {
+            line.held = 0;
+            line.sessions.shutdown().await;
+        }
         settle::sign_off(&self.store, self.me, now).await?;
         tracing::info!(on_the_wire = left, "delivery.drained");
         Ok(left)
@@ -53,10 +59,11 @@ impl Worker {
         for issue in self.issues.iter().filter(|issue| issue.cancelled) {
             watch::cancel(&mut tx, issue.running.id, now).await?;
         }
-        let state = verdict::stored(&self.pace, &self.breaker);
-        watch::keep_pace(&mut tx, &self.setup.transport, &state, now).await?;
+        self.keep_pace(&mut tx, now).await?;
         tx.commit().await?;
-        self.claimed.clear();
+        for line in &mut self.lines {
+            line.claimed.clear();
+        }
         self.recorded();
         Ok(())
     }

@@ -180,7 +180,8 @@ async fn cancel(tx: &mut Tx, claims: &[Claim], now: Millis) -> sqlx::Result<()> 
     })
 }
 
-/// Marks claimed deliveries as being sent, before their first byte is written.
+/// Marks claimed deliveries as being sent by a transport, before their first byte
+/// is written; no other transport gets them while they are marked.
 /// Answers those that really were ours; the others' leases are lost.
 ///
 /// # Errors
@@ -188,13 +189,14 @@ async fn cancel(tx: &mut Tx, claims: &[Claim], now: Millis) -> sqlx::Result<()> 
 pub async fn mark(
     tx: &mut Tx,
     worker: WorkerId,
+    transport: &str,
     claims: impl Iterator<Item = (DeliveryId, i64)>,
     now: Millis,
 ) -> sqlx::Result<Vec<DeliveryId>> {
     let text = match tx.kind() {
         Kind::Sqlite => {
             "update delivery
-             set state = 'sending', attempts = attempts + 1, changed_at = $3
+             set state = 'sending', attempts = attempts + 1, transport = $4, changed_at = $3
              from json_each($1) as o
              where delivery.id = cast(o.key as integer)
                and generation = o.value
@@ -204,7 +206,7 @@ pub async fn mark(
         }
         Kind::Postgres => {
             "update delivery
-             set state = 'sending', attempts = attempts + 1, changed_at = $3
+             set state = 'sending', attempts = attempts + 1, transport = $4, changed_at = $3
              from json_each_text($1::json) as o
              where id = o.key::bigint
                and generation = o.value::bigint
@@ -215,7 +217,8 @@ pub async fn mark(
     };
     let group = group(claims);
     let ids: Vec<(DeliveryId,)> = on!(*tx, |c| {
-        sqlx::query_as(text).bind(group).bind(worker).bind(now).fetch_all(c).await
+        let query = sqlx::query_as(text).bind(group).bind(worker).bind(now);
+        query.bind(transport).fetch_all(c).await
     })?;
     Ok(ids.into_iter().map(|(id,)| id).collect())
 }
@@ -304,8 +307,8 @@ async fn go_on(
 /// held back on our side is no try.
 async fn note_attempts(tx: &mut Tx, entries: &[&Entry], now: Millis) -> sqlx::Result<()> {
     let text = "
-        insert into attempt (delivery_id, generation, outcome, stage, code, reply, at)
-        values ($1, $2, $3, $4, $5, $6, $7)";
+        insert into attempt (delivery_id, generation, outcome, transport, stage, code, reply, at)
+        values ($1, $2, $3, (select transport from delivery where id = $1), $4, $5, $6, $7)";
     for entry in entries.iter().filter(|entry| !entry.unused) {
         on!(*tx, |c| {
             sqlx::query(text)

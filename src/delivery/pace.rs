@@ -163,6 +163,13 @@ pub enum Gate {
 }
 
 impl Breaker {
+    /// After a restart nothing is counted, and an open breaker tries one session at
+    /// once, since somebody may have mended what was wrong.
+    pub fn resume(self, now: Millis) -> Breaker {
+        let until = self.until.map(|until| until.min(now));
+        Breaker { until, opened: self.opened, ..Breaker::default() }
+    }
+
     /// What may go out now.
     pub fn gate(&self, now: Millis) -> Gate {
         match self.until {

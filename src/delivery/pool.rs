@@ -1,6 +1,7 @@
-//! The sessions of one relay: each takes marked deliveries, fills the letter,
-//! takes the last look, sends, and notes the reply in the journal before it goes on.
-//! It knows no database; the worker feeds it and records what it did.
+//! The sessions with relays: each takes marked deliveries from its relay's queue,
+//! fills the letter, takes the last look, sends, and notes the reply in the journal
+//! before it goes on. They know no database; the worker feeds them and records what
+//! they did.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +26,7 @@ use crate::smtp::relay::Relay;
 use crate::smtp::reply::Reply;
 use crate::smtp::session::Session;
 use crate::smtp::transaction::Mail;
-use crate::smtp::{Answer, Outcome, Stage};
+use crate::smtp::{Answer, Broken, Outcome, Stage};
 use crate::store::value::Millis;
 
 /// A session that has nothing to do for this long is closed.
@@ -40,6 +41,8 @@ pub struct Running {
     pub letter: Letter,
     /// Keys that sign it.
     pub keys: Vec<Arc<dkim::Key>>,
+    /// Transports that may carry it, by their place among the worker's, in order.
+    pub route: Vec<usize>,
     /// Paused or cancelled: no new dot.
     pub halted: AtomicBool,
 }
@@ -51,6 +54,8 @@ pub struct Ready {
     pub claim: Claim,
     /// Its issue.
     pub issue: Arc<Running>,
+    /// The transport it was marked for, by its place; no other one gets it.
+    pub line: usize,
     /// The lease it was marked under.
     pub epoch: u64,
 }
@@ -62,6 +67,9 @@ pub struct Done {
     pub ready: Ready,
     /// Where it ended and with what.
     pub outcome: Outcome,
+    /// Whether its session had told of its trouble before: one lost session is one
+    /// failure of the relay, however many mails were in flight.
+    pub again: bool,
 }
 
 /// How the mails' return path is made: `LOCAL+TOKEN@DOMAIN` (VERP).
@@ -73,57 +81,19 @@ pub struct ReturnPath {
     pub domain: String,
 }
 
-/// What all sessions of a relay share with their worker.
+/// Marked deliveries for the sessions with one relay.
 #[derive(Debug)]
-pub struct Pool {
-    pub(super) relay: Relay,
-    pub(super) journal: Journal,
-    pub(super) key: Key,
-    pub(super) return_path: ReturnPath,
-    pub(super) clock: fn() -> Millis,
+pub struct Queue {
+    relay: Relay,
     ready: Mutex<VecDeque<Ready>>,
     /// Wakes sessions: something is ready, or it is time to go.
-    pub(super) wake: Notify,
-    done: Mutex<Vec<Done>>,
-    /// Wakes the worker: something is done.
-    pub(super) finished: Notify,
-    /// Deliveries that must not be sent any more although they are marked.
-    withdrawn: Mutex<HashSet<DeliveryId>>,
-    any_withdrawn: AtomicBool,
-    draining: AtomicBool,
-    /// Grows when our own lease lapsed: what was marked before is not ours.
-    epoch: AtomicU64,
-    /// Until when the lease is good, in milliseconds since `born`.
-    lease: AtomicU64,
-    born: Instant,
+    wake: Notify,
 }
 
-impl Pool {
-    /// A pool without sessions.
-    pub fn new(
-        relay: Relay,
-        journal: Journal,
-        key: Key,
-        return_path: ReturnPath,
-        clock: fn() -> Millis,
-    ) -> Pool {
-        Pool {
-            relay,
-            journal,
-            key,
-            return_path,
-            clock,
-            ready: Mutex::default(),
-            wake: Notify::new(),
-            done: Mutex::default(),
-            finished: Notify::new(),
-            withdrawn: Mutex::default(),
-            any_withdrawn: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
-            epoch: AtomicU64::new(0),
-            lease: AtomicU64::new(0),
-            born: Instant::now(),
-        }
+impl Queue {
+    /// A queue without deliveries.
+    pub fn new(relay: Relay) -> Queue {
+        Queue { relay, ready: Mutex::default(), wake: Notify::new() }
     }
 
     /// Hands marked deliveries to the sessions.
@@ -142,6 +112,57 @@ impl Pool {
         lock(&self.ready).drain(..).collect()
     }
 
+    /// Sessions look up, whatever they wait for.
+    pub(super) fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+
+    fn push_back(&self, ready: Ready) {
+        lock(&self.ready).push_front(ready);
+        self.wake.notify_waiters();
+    }
+}
+
+/// What all sessions share with their worker.
+#[derive(Debug)]
+pub struct Pool {
+    pub(super) journal: Journal,
+    pub(super) key: Key,
+    pub(super) return_path: ReturnPath,
+    pub(super) clock: fn() -> Millis,
+    done: Mutex<Vec<Done>>,
+    /// Wakes the worker: something is done.
+    pub(super) finished: Notify,
+    /// Deliveries that must not be sent any more although they are marked.
+    withdrawn: Mutex<HashSet<DeliveryId>>,
+    any_withdrawn: AtomicBool,
+    draining: AtomicBool,
+    /// Grows when our own lease lapsed: what was marked before is not ours.
+    epoch: AtomicU64,
+    /// Until when the lease is good, in milliseconds since `born`.
+    lease: AtomicU64,
+    born: Instant,
+}
+
+impl Pool {
+    /// A pool without sessions.
+    pub fn new(journal: Journal, key: Key, return_path: ReturnPath, clock: fn() -> Millis) -> Pool {
+        Pool {
+            journal,
+            key,
+            return_path,
+            clock,
+            done: Mutex::default(),
+            finished: Notify::new(),
+            withdrawn: Mutex::default(),
+            any_withdrawn: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            lease: AtomicU64::new(0),
+            born: Instant::now(),
+        }
+    }
+
     /// What was done since the last call.
     pub(super) fn collect(&self) -> Vec<Done> {
         std::mem::take(&mut *lock(&self.done))
@@ -152,10 +173,9 @@ impl Pool {
         lock(&self.done).len()
     }
 
-    /// From now on nothing new is begun.
+    /// From now on nothing new is begun. Sessions that wait must be woken.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
-        self.wake.notify_waiters();
     }
 
     /// Whether it is.
@@ -206,20 +226,8 @@ impl Pool {
                 && lock(&self.withdrawn).contains(&ready.claim.id))
     }
 
-    fn pop(&self) -> Option<Ready> {
-        if self.is_draining() {
-            return None;
-        }
-        lock(&self.ready).pop_front()
-    }
-
-    fn push_back(&self, ready: Ready) {
-        lock(&self.ready).push_front(ready);
-        self.wake.notify_waiters();
-    }
-
-    fn report(&self, ready: Ready, outcome: Outcome) {
-        lock(&self.done).push(Done { ready, outcome });
+    fn report(&self, ready: Ready, outcome: Outcome, again: bool) {
+        lock(&self.done).push(Done { ready, outcome, again });
         self.finished.notify_one();
     }
 }
@@ -244,13 +252,13 @@ pub enum Ended {
 }
 
 /// One session from connecting to QUIT.
-pub async fn serve(pool: Arc<Pool>) -> Ended {
-    let session = match Session::open(&pool.relay).await {
+pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
+    let session = match Session::open(&queue.relay).await {
         Ok(session) => session,
         Err(outcome) => return Ended::Unopened(outcome),
     };
-    let mut desk =
-        Desk { pool, session, reader: Reader::default(), spare: Vec::new(), mail: Vec::new() };
+    let (reader, spare, mail) = (Reader::default(), Vec::new(), Vec::new());
+    let mut desk = Desk { pool, queue, session, reader, spare, mail, failed: false, served: 0 };
     match desk.work().await {
         Ok(()) => {
             desk.session.quit().await;
@@ -263,10 +271,15 @@ pub async fn serve(pool: Arc<Pool>) -> Ended {
 /// A session with what it reuses from mail to mail.
 struct Desk {
     pool: Arc<Pool>,
+    queue: Arc<Queue>,
     session: Session,
     reader: Reader,
     spare: Vec<Vec<u8>>,
     mail: Vec<u8>,
+    /// The relay's trouble with this session was reported.
+    failed: bool,
+    /// Mails that were answered after their dot.
+    served: u32,
 }
 
 impl Desk {
@@ -290,7 +303,7 @@ impl Desk {
             self.finish(first, outcome)?;
         }
         if let Some(unsent) = next {
-            self.pool.push_back(unsent.ready);
+            self.queue.push_back(unsent.ready);
         }
         Ok(())
     }
@@ -304,13 +317,13 @@ impl Desk {
 
     /// Waits for work; false when the session has idled long enough or was closed.
     async fn wait(&mut self) -> bool {
-        let mut woken = std::pin::pin!(self.pool.wake.notified());
+        let mut woken = std::pin::pin!(self.queue.wake.notified());
         // From here on no wake-up is missed.
         woken.as_mut().enable();
         if self.pool.is_draining() {
             return false;
         }
-        if self.pool.waiting() > 0 {
+        if self.queue.waiting() > 0 {
             return true;
         }
         tokio::time::timeout(IDLE, woken).await.is_ok() && self.session.is_fresh().await
@@ -348,19 +361,37 @@ impl Desk {
         if let (Stage::Dot, Answer::Reply(reply)) = (outcome.stage, &outcome.answer) {
             let note = Note::Replied { code: reply.code(), words: reply.words() };
             self.pool.journal.note([record(&self.pool, &mail.ready, note)])?;
+            self.served += 1;
         }
         self.spare.push(mail.content);
-        self.pool.report(mail.ready, outcome);
+        if self.was_closed_before(&outcome) {
+            self.queue.push_back(mail.ready);
+            return Ok(());
+        }
+        let again = self.failed;
+        self.failed |= matches!(outcome.answer, Answer::Broken(_)) || outcome.code() == Some(421);
+        self.pool.report(mail.ready, outcome, again);
         Ok(())
+    }
+
+    /// A connection that served mails and was closed before MAIL was answered is
+    /// nobody's fault: another one takes the mail, which no server has seen.
+    fn was_closed_before(&self, outcome: &Outcome) -> bool {
+        outcome.stage == Stage::Mail
+            && matches!(outcome.answer, Answer::Broken(Broken::Io(_)))
+            && self.served > 0
     }
 
     /// The next delivery, spliced and signed. One that cannot be addressed is reported at once.
     fn prepare(&mut self) -> Option<Prepared> {
         loop {
-            let ready = self.pool.pop()?;
+            if self.pool.is_draining() {
+                return None;
+            }
+            let ready = lock(&self.queue.ready).pop_front()?;
             if !self.pool.may_send(&ready) {
                 let held = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
-                self.pool.report(ready, held);
+                self.pool.report(ready, held, false);
                 continue;
             }
             let mut content = self.spare.pop().unwrap_or_default();
@@ -370,7 +401,7 @@ impl Desk {
                 None => {
                     let text = "5.1.3 the stored address is no address";
                     let refused = Outcome::reply(Stage::Rcpt, Reply::new(553, text));
-                    self.pool.report(ready, refused);
+                    self.pool.report(ready, refused, false);
                 }
             }
         }

@@ -1,35 +1,48 @@
-//! From `rundbrief.toml` to what a worker needs: the relay with its TLS and log-in,
+//! From `rundbrief.toml` to what a worker needs: the relays with TLS and log-in,
 //! the keys that sign. Secrets are read here, once, and stay in memory.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::authentication::{self as lettre_auth, Credentials};
 use rundbrief_subscribers::key::Master;
 use secrecy::ExposeSecret as _;
 
 use super::pool::ReturnPath;
-use super::{settle, worker};
+use super::{line, settle, worker};
 
 use crate::config::Config;
-use crate::config::transport::{Mechanism, Tls, Transport};
+use crate::config::secret::Secret;
+use crate::config::transport::{self, Mechanism, Tls, Transport};
 use crate::letter::dkim;
 use crate::smtp::relay::{Deadlines, Login, Relay, Security, Setup};
+use crate::smtp::token::{Origin, Tokens};
 use crate::store::value::Millis;
 
-/// The transport that delivers: the one there is.
+/// The transports that a newsletter goes by, in order: those it names, else those of
+/// `mail.transports`, else the only one there is.
 ///
 /// # Errors
-/// There is none, or nobody can know which of several is meant.
-pub fn the_one(config: &Config) -> anyhow::Result<(&str, &Transport)> {
-    let mut named = config.transport.iter();
-    match (named.next(), named.next()) {
-        (Some((name, transport)), None) => Ok((name, transport)),
-        (None, _) => {
-            anyhow::bail!("no [transport.NAME] in rundbrief.toml: nothing can be delivered")
-        }
-        (Some((first, _)), Some((second, _))) => anyhow::bail!(
-            "[transport.{first}] and [transport.{second}] in rundbrief.toml: one relay delivers everything. Remove the other"
+/// There is none, or one of them is not configured, or nobody can know which is meant.
+pub fn order<'a>(
+    config: &'a Config,
+    named: &'a [String],
+) -> anyhow::Result<Vec<(&'a str, &'a Transport)>> {
+    let names = if named.is_empty() { &config.mail.transports } else { named };
+    let find = |name: &'a String| {
+        let found = config.transport.get(name);
+        let transport = found.with_context(|| config.no_transport(name))?;
+        Ok((name.as_str(), transport))
+    };
+    if !names.is_empty() {
+        return names.iter().map(find).collect();
+    }
+    let all: Vec<_> = config.transport.iter().map(|(name, one)| (name.as_str(), one)).collect();
+    match all.as_slice() {
+        [_] => Ok(all),
+        [] => anyhow::bail!("no [transport.NAME] in rundbrief.toml: nothing can be delivered"),
+        [..] => anyhow::bail!(
+            "several [transport.NAME] in rundbrief.toml and no order. Under [mail], add transports = [\"FIRST\", \"SECOND\"]"
         ),
     }
 }
@@ -37,24 +50,30 @@ pub fn the_one(config: &Config) -> anyhow::Result<(&str, &Transport)> {
 /// Everything a worker needs, from the configuration.
 ///
 /// # Errors
-/// There is not exactly one transport, the return path is no mailbox, or a secret
-/// cannot be read.
+/// There is no transport, or no order of several; the return path is no mailbox, or
+/// a secret cannot be read.
 pub fn setup(
     config: &Config,
     key: &Master,
     clock: fn() -> Millis,
 ) -> anyhow::Result<worker::Setup> {
-    let (name, transport) = the_one(config)?;
+    let order = order(config, &[])?.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let line = |(name, transport): (&String, &Transport)| {
+        Ok(line::Setup {
+            name: name.clone(),
+            relay: relay(name, transport, &config.mail.domain)?,
+            connections: transport.connections,
+            rate: transport.messages_per_second,
+            domain_rate: transport.messages_per_second_and_domain,
+        })
+    };
     let path = &config.mail.return_path;
     let (local, domain) = path.rsplit_once('@').with_context(|| {
         format!("rundbrief.toml: mail.return_path = {path:?}; a mailbox like bounce@example.org")
     })?;
     Ok(worker::Setup {
-        transport: name.to_owned(),
-        relay: relay(name, transport, &config.mail.domain)?,
-        connections: transport.connections,
-        rate: transport.messages_per_second,
-        domain_rate: transport.messages_per_second_and_domain,
+        transports: config.transport.iter().map(line).collect::<anyhow::Result<_>>()?,
+        order,
         return_path: ReturnPath { local: local.to_owned(), domain: domain.to_owned() },
         keys: keys(config)?,
         key: key.token(),
@@ -68,17 +87,7 @@ pub fn setup(
 /// # Errors
 /// A secret or the CA file cannot be read.
 pub fn relay(name: &str, transport: &Transport, hello: &str) -> anyhow::Result<Relay> {
-    let login = match &transport.login {
-        None => None,
-        Some((user, secret)) => {
-            let secret = secret.read().with_context(|| format!("[transport.{name}] password"))?;
-            let credentials = Credentials::new(user.clone(), secret.expose_secret().to_owned());
-            Some(match transport.mechanism {
-                Some(Mechanism::Xoauth2) => Login::Token(credentials),
-                Some(Mechanism::Plain | Mechanism::Login) | None => Login::Password(credentials),
-            })
-        }
-    };
+    let login = login(transport).with_context(|| format!("[transport.{name}] password"))?;
     let setup = Setup {
         host: transport.host.clone(),
         port: transport.port,
@@ -91,10 +100,34 @@ pub fn relay(name: &str, transport: &Transport, hello: &str) -> anyhow::Result<R
         login,
         hello: hello.to_owned(),
         mails_per_connection: transport.messages_per_connection,
-        window: 1,
+        window: transport.mails_in_flight,
         deadlines: Deadlines::default(),
     };
     Relay::new(setup).with_context(|| format!("[transport.{name}]"))
+}
+
+/// How to log in. A password is read here, once; tokens are asked for when needed.
+fn login(transport: &Transport) -> anyhow::Result<Option<Login>> {
+    let password = |user: &String, secret: &Secret, named| {
+        let secret = secret.read()?.expose_secret().to_owned();
+        anyhow::Ok(Some(Login::Password(Credentials::new(user.clone(), secret), named)))
+    };
+    let tokens = |user: &String, origin| {
+        let tokens = Tokens::new(origin);
+        anyhow::Ok(Some(Login::Token(user.clone(), tokens)))
+    };
+    match &transport.login {
+        None => Ok(None),
+        Some(transport::Login::Command(user, words)) => {
+            tokens(user, Origin::Command(words.clone()))
+        }
+        Some(transport::Login::Secret(user, secret)) => match transport.mechanism {
+            Some(Mechanism::Xoauth2) => tokens(user, Origin::Stored(secret.clone())),
+            Some(Mechanism::Plain) => password(user, secret, Some(lettre_auth::Mechanism::Plain)),
+            Some(Mechanism::Login) => password(user, secret, Some(lettre_auth::Mechanism::Login)),
+            None => password(user, secret, None),
+        },
+    }
 }
 
 /// The keys that sign, in the order of the file.
@@ -128,19 +161,29 @@ mod tests {
     }
 
     #[test]
-    fn one_transport_delivers_and_two_are_refused_by_name() {
+    fn newsletters_name_transports_and_the_order_is_never_guessed() {
+        let names = |config: &Config, named: &[&str]| {
+            let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+            let found = order(config, &named).map_err(|error| error.to_string())?;
+            Ok::<_, String>(found.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>())
+        };
         let one = config("[transport.a]\nhost = \"mail.example.de\"\n");
-        assert_eq!(the_one(&one).unwrap().0, "a");
-        let two = config("[transport.a]\nhost = \"x\"\n[transport.b]\nhost = \"y\"\n");
-        let said = the_one(&two).unwrap_err().to_string();
-        assert!(said.contains("[transport.a]") && said.contains("[transport.b]"), "{said}");
-        assert!(the_one(&config("")).is_err());
+        assert_eq!(names(&one, &[]).unwrap(), ["a"]);
+        let two = "[transport.a]\nhost = \"x\"\n[transport.b]\nhost = \"y\"\n";
+        let unsure = names(&config(two), &[]).unwrap_err();
+        assert!(unsure.contains("transports = ["), "{unsure}");
+        assert_eq!(names(&config(two), &["b"]).unwrap(), ["b"]);
+        let ordered = config(&format!("transports = [\"b\", \"a\"]\n{two}"));
+        assert_eq!(names(&ordered, &[]).unwrap(), ["b", "a"]);
+        let unknown = names(&ordered, &["a", "c"]).unwrap_err();
+        assert!(unknown.contains("\"c\"") && unknown.contains("a, b"), "{unknown}");
+        assert!(names(&config(""), &[]).is_err());
     }
 
     #[test]
     fn a_relay_is_as_the_file_says() {
         let config = config("[transport.a]\nhost = \"mail.example.de\"\ntls = \"implicit\"\n");
-        let (name, transport) = the_one(&config).unwrap();
+        let (name, transport) = order(&config, &[]).unwrap()[0];
         let relay = relay(name, transport, "news.example.de").unwrap();
         assert_eq!(relay.setup().port, 465);
         assert_eq!(relay.setup().security, Security::Implicit);

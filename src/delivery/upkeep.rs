@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use super::ledger::Cursor;
 use super::pool::Running;
 use super::worker::{LEASE, Sending, WATCH, Worker};
 use super::{expand, settle, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
+use crate::store::Tx;
 use crate::store::value::Millis;
 
-/// A sign of life to the other workers.
+/// A sign of life to the other workers; and the pace is stored.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How often unknown deliveries are looked at, and the pace is stored.
+/// How often unknown deliveries are looked at.
 const SETTLE: Duration = Duration::from_secs(20);
 
 impl Worker {
@@ -30,6 +33,9 @@ impl Worker {
                 self.pool.lapse();
             }
             self.pool.renew(LEASE);
+            let mut tx = self.store.begin().await?;
+            self.keep_pace(&mut tx, now).await?;
+            tx.commit().await?;
             self.last.heartbeat = Some(now);
         }
         if due(self.last.watch, WATCH) {
@@ -39,6 +45,14 @@ impl Worker {
         if due(self.last.settle, SETTLE) {
             settle::settle(&self.store, self.setup.evidence, now).await?;
             self.last.settle = Some(now);
+        }
+        Ok(())
+    }
+
+    /// How the transports are, for the next start and for everybody to see.
+    pub(super) async fn keep_pace(&self, tx: &mut Tx, now: Millis) -> sqlx::Result<()> {
+        for line in &self.lines {
+            watch::keep_pace(tx, &line.name, &self.host, &line.kept(), now).await?;
         }
         Ok(())
     }
@@ -63,18 +77,15 @@ impl Worker {
         }
         for issue in &seen {
             if !self.issues.iter().any(|sending| sending.running.id == issue.id) {
-                let (letter, from) = match watch::letter(&self.store, issue.id).await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        self.set_aside(issue.id, error)?;
-                        continue;
-                    }
-                };
-                let signs = |key: &&Arc<dkim::Key>| from.as_ref().is_some_and(|d| key.signs_for(d));
-                let keys = self.setup.keys.iter().filter(signs).cloned().collect();
-                let running = Running { id: issue.id, letter, keys, halted: false.into() };
-                let (running, cursor) = (Arc::new(running), Cursor::START);
-                self.issues.push(Sending { running, cursor, empty_until: None, cancelled: false });
+                match self.running(issue.id).await {
+                    Ok(running) => self.issues.push(Sending {
+                        running: Arc::new(running),
+                        cursor: Cursor::START,
+                        empty_until: None,
+                        cancelled: false,
+                    }),
+                    Err(error) => self.set_aside(issue.id, error)?,
+                }
             }
         }
         if !self.held.is_empty() {
@@ -83,12 +94,33 @@ impl Worker {
             self.pool.withdraw(gone);
         }
         // What nobody holds any more and is not being sent is done with here.
-        if self.held.is_empty() && self.claimed.is_empty() {
+        let none_claimed = self.lines.iter().all(|line| line.claimed.is_empty());
+        if self.held.is_empty() && none_claimed {
             self.issues.retain(|sending| {
                 sending.cancelled || !sending.running.halted.load(Ordering::SeqCst)
             });
         }
         Ok(())
+    }
+
+    /// An issue's letter with what signs and what carries it.
+    async fn running(&self, issue: IssueId) -> anyhow::Result<Running> {
+        let watch::Frozen { letter, from, transports } = watch::letter(&self.store, issue).await?;
+        let signs = |key: &&Arc<dkim::Key>| from.as_ref().is_some_and(|d| key.signs_for(d));
+        let keys = self.setup.keys.iter().filter(signs).cloned().collect();
+        let route = self.route(&transports)?;
+        Ok(Running { id: issue, letter, keys, route, halted: false.into() })
+    }
+
+    /// The transports of these names, by their places, in order; the configured
+    /// order where a newsletter names none.
+    fn route(&self, names: &[String]) -> anyhow::Result<Vec<usize>> {
+        let names = if names.is_empty() { &self.setup.order } else { names };
+        let place = |name: &String| {
+            let at = self.lines.iter().position(|line| line.name == *name);
+            at.with_context(|| format!("the newsletter goes by transport {name:?}, and rundbrief.toml has no [transport.{name}]. Add it, or change `transports` in the newsletter's file and apply it"))
+        };
+        names.iter().map(place).collect()
     }
 
     async fn expand(&self, issue: IssueId, now: Millis) -> anyhow::Result<()> {

@@ -1,11 +1,8 @@
 //! From what a session got to what the ledger, the pace and the breaker are told.
 
-use serde::{Deserialize, Serialize};
-
 use super::DeliveryId;
 use super::backoff;
 use super::ledger::{Claim, Entry};
-use super::pace::{Breaker, Pace};
 use super::pool::{Done, Ready};
 use super::state::{Cause, State};
 use super::worker::Worker;
@@ -49,7 +46,7 @@ pub(super) fn lost(id: DeliveryId, generation: i64) -> Entry {
 /// A marked delivery that no session had taken.
 pub(super) fn held_back(ready: Ready) -> Done {
     let outcome = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
-    Done { ready, outcome }
+    Done { ready, outcome, again: false }
 }
 
 /// What an outcome writes into the ledger.
@@ -92,7 +89,9 @@ impl Worker {
     /// Judges what sessions did: for the ledger, the pace and the breaker.
     pub(super) fn judge(&mut self, done: Vec<Done>, now: Millis) {
         for one in done {
-            self.held.remove(&one.ready.claim.id);
+            if self.held.remove(&one.ready.claim.id).is_some() {
+                self.lines[one.ready.line].held -= 1;
+            }
             let scope = scope::judge(&one.outcome);
             self.learn(&one, scope, now);
             self.unrecorded.push(entry(&one, scope, now));
@@ -100,75 +99,54 @@ impl Worker {
     }
 
     fn learn(&mut self, done: &Done, scope: Scope, now: Millis) {
+        let line = &mut self.lines[done.ready.line];
         if let Answer::Reply(reply) = &done.outcome.answer
             && scope != Scope::Accepted
             && scope != Scope::Relay
             && scope::slows(reply)
         {
-            self.pace.slow(&done.ready.claim.domain, now);
+            line.pace.slow(&done.ready.claim.domain, now);
         }
         match scope {
             Scope::Accepted | Scope::Never => {
-                self.breaker.good();
-                self.trouble = None;
+                line.breaker.good();
+                line.trouble = None;
             }
-            Scope::Later => self.breaker.later(now),
+            Scope::Later => line.breaker.later(now),
             Scope::Relay => {
-                self.trouble = Some(done.outcome.words());
-                self.breaker.bad(now);
+                line.trouble = Some(done.outcome.words());
+                if !done.again {
+                    line.breaker.bad(now);
+                }
             }
             Scope::Issue => {
                 self.refused.insert(done.ready.issue.id, done.outcome.words());
             }
             Scope::Unknown => {
-                self.trouble = Some(done.outcome.words());
-                self.breaker.bad(now);
+                line.trouble = Some(done.outcome.words());
+                if !done.again {
+                    line.breaker.bad(now);
+                }
                 tracing::warn!(delivery = done.ready.claim.id.0, "delivery.unknown");
             }
             Scope::Withheld => {}
         }
     }
 
-    /// A session could not be opened. A log-in that is refused for good stops every
-    /// issue: no mail can go out before somebody looked.
-    pub(super) fn unopened(&mut self, outcome: &Outcome, now: Millis) {
+    /// A session could not be opened. A log-in that is refused for good stops
+    /// every issue that has no other transport: no mail of it can go out before
+    /// somebody looked.
+    pub(super) fn unopened(&mut self, at: usize, outcome: &Outcome, now: Millis) {
         let words = outcome.words();
         let stage = outcome.stage.as_str();
-        tracing::warn!(stage, why = words, "delivery.relay.failed");
+        let transport = self.lines[at].name.as_str();
+        tracing::warn!(transport, stage, why = words, "delivery.relay.failed");
         if scope::judge(outcome) == Scope::Issue {
-            for issue in self.sending() {
-                self.refused.insert(issue, words.clone());
-            }
+            let only = self.issues.iter().filter(|sending| sending.running.route == [at]);
+            self.refused.extend(only.map(|sending| (sending.running.id, words.clone())));
         }
-        self.trouble = Some(words);
-        self.breaker.bad(now);
-    }
-}
-
-/// What is stored of a transport, so that a restart does not burst.
-#[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    pace: Pace,
-    breaker: Breaker,
-}
-
-/// The stored form.
-pub(super) fn stored(pace: &Pace, breaker: &Breaker) -> String {
-    let stored = Stored { pace: pace.clone(), breaker: breaker.clone() };
-    serde_json::to_string(&stored).expect("numbers and names can always be written")
-}
-
-/// Reads the stored form under today's limits; what cannot be read is forgotten.
-/// An open breaker is tried again at once: somebody restarted us.
-pub(super) fn resume(
-    state: Option<&str>,
-    rate: Option<f64>,
-    domain_rate: Option<f64>,
-    now: Millis,
-) -> (Pace, Breaker) {
-    let fresh = Pace::new(rate, domain_rate, now);
-    match state.and_then(|state| serde_json::from_str::<Stored>(state).ok()) {
-        Some(stored) => (fresh.resume(stored.pace), Breaker::default()),
-        None => (fresh, Breaker::default()),
+        let line = &mut self.lines[at];
+        line.trouble = Some(words);
+        line.breaker.bad(now);
     }
 }

@@ -45,24 +45,42 @@ pub async fn state(store: &Store, issue: IssueId) -> sqlx::Result<String> {
     Ok(state)
 }
 
-/// The frozen letter of an issue, its hash checked, and the domain it is from.
+/// A frozen letter with what its newsletter says about sending it.
+#[derive(Debug)]
+pub struct Frozen {
+    /// The letter.
+    pub letter: Letter,
+    /// The domain it is from.
+    pub from: Option<String>,
+    /// The transports it goes by, in order; empty: the configured ones.
+    pub transports: Vec<String>,
+}
+
+/// The frozen letter of an issue, its hash checked.
 ///
 /// # Errors
 /// It is not there or not what was frozen.
-pub async fn letter(store: &Store, issue: IssueId) -> anyhow::Result<(Letter, Option<String>)> {
+pub async fn letter(store: &Store, issue: IssueId) -> anyhow::Result<Frozen> {
     let text = "
-        select l.frozen, l.content_hash, n.definition -> 'sender' ->> 'address' as sender
+        select
+            l.frozen,
+            l.content_hash,
+            n.definition -> 'sender' ->> 'address' as sender,
+            n.definition ->> 'transports' as transports
         from letter l
         join issue i on i.id = l.issue_id
         join newsletter n on n.id = i.newsletter_id
         where l.issue_id = $1";
-    let found: Option<(Vec<u8>, Vec<u8>, Option<String>)> =
+    type Found = (Vec<u8>, Vec<u8>, Option<String>, Option<String>);
+    let found: Option<Found> =
         read!(store, |db| sqlx::query_as(text).bind(issue).fetch_optional(db).await)?;
-    let (frozen, hash, sender) =
+    let (frozen, hash, sender, transports) =
         found.with_context(|| format!("issue {issue} is being sent and has no letter"))?;
     let letter = Letter::from_bytes(&frozen, &hash).with_context(|| format!("issue {issue}"))?;
-    let domain = sender.and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned()));
-    Ok((letter, domain))
+    let from = sender.and_then(|sender| Some(sender.rsplit_once('@')?.1.to_owned()));
+    let transports = transports.as_deref().map(serde_json::from_str).transpose();
+    let transports = transports.with_context(|| format!("issue {issue}: transports"))?;
+    Ok(Frozen { letter, from, transports: transports.unwrap_or_default() })
 }
 
 /// Which of these deliveries nobody wants any more: left, paused, suppressed.
@@ -146,41 +164,60 @@ pub async fn give_back_claims(
     })
 }
 
-/// The stored pace of a transport.
+/// The stored pace of a transport: this machine's, else what another one learnt last.
 ///
 /// # Errors
 /// The database failed.
-pub async fn pace(store: &Store, transport: &str) -> sqlx::Result<Option<String>> {
+pub async fn pace(store: &Store, transport: &str, host: &str) -> sqlx::Result<Option<String>> {
     let text = match store.kind() {
-        Kind::Sqlite => "select state from pace where transport = $1 and domain = ''",
-        Kind::Postgres => "select state::text from pace where transport = $1 and domain = ''",
+        Kind::Sqlite => {
+            "select state from pace
+             where transport = $1
+             order by host = $2 desc, updated_at desc
+             limit 1"
+        }
+        Kind::Postgres => {
+            "select state::text from pace
+             where transport = $1
+             order by host = $2 desc, updated_at desc
+             limit 1"
+        }
     };
-    let found: Option<(String,)> =
-        read!(store, |db| sqlx::query_as(text).bind(transport).fetch_optional(db).await)?;
+    let found: Option<(String,)> = read!(store, |db| sqlx::query_as(text)
+        .bind(transport)
+        .bind(host)
+        .fetch_optional(db)
+        .await)?;
     Ok(found.map(|(state,)| state))
 }
 
-/// Stores the pace of a transport.
+/// Stores the pace of a transport as this machine sees it.
 ///
 /// # Errors
 /// The database failed.
-pub async fn keep_pace(tx: &mut Tx, transport: &str, state: &str, now: Millis) -> sqlx::Result<()> {
+pub async fn keep_pace(
+    tx: &mut Tx,
+    transport: &str,
+    host: &str,
+    state: &str,
+    now: Millis,
+) -> sqlx::Result<()> {
     let text = match tx.kind() {
         Kind::Sqlite => {
-            "insert into pace (transport, domain, state, updated_at)
-             values ($1, '', $2, $3)
-             on conflict (transport, domain)
+            "insert into pace (transport, host, state, updated_at)
+             values ($1, $2, $3, $4)
+             on conflict (transport, host)
              do update set state = excluded.state, updated_at = excluded.updated_at"
         }
         Kind::Postgres => {
-            "insert into pace (transport, domain, state, updated_at)
-             values ($1, '', $2::jsonb, $3)
-             on conflict (transport, domain)
+            "insert into pace (transport, host, state, updated_at)
+             values ($1, $2, $3::jsonb, $4)
+             on conflict (transport, host)
              do update set state = excluded.state, updated_at = excluded.updated_at"
         }
     };
     on!(*tx, |c| {
-        sqlx::query(text).bind(transport).bind(state).bind(now).execute(c).await?;
+        sqlx::query(text).bind(transport).bind(host).bind(state).bind(now).execute(c).await?;
         Ok(())
     })
 }

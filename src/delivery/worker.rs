@@ -2,25 +2,24 @@
 //! records what they did. [`Worker::round`] does one turn of all that and says what
 //! is left; who loops, and when to stop, is the caller's affair.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rundbrief_subscribers::token::Key;
-use tokio::task::JoinSet;
 
 use super::journal::Journal;
 use super::ledger::{self, Claim, Cursor, Entry};
-use super::pace::{Breaker, Gate, Pace};
-use super::pool::{self, Ended, Pool, Ready, ReturnPath, Running};
+use super::line::{self, Line};
+use super::pace::Gate;
+use super::pool::{Pool, Ready, ReturnPath, Running};
 use super::settle::{self, Identity, SignedOn};
 use super::state::State;
 use super::{DeliveryId, WorkerId, verdict, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
-use crate::smtp::relay::Relay;
 use crate::store::Store;
 use crate::store::value::Millis;
 
@@ -36,16 +35,10 @@ const WAIT: Duration = Duration::from_millis(200);
 /// What a worker needs beside the database.
 #[derive(Debug)]
 pub struct Setup {
-    /// The transport's name.
-    pub transport: String,
-    /// Its relay.
-    pub relay: Relay,
-    /// Sessions at a time.
-    pub connections: usize,
-    /// Mails a second at most, over all sessions.
-    pub rate: Option<f64>,
-    /// Mails a second at most, for one receiving domain.
-    pub domain_rate: Option<f64>,
+    /// The transports.
+    pub transports: Vec<line::Setup>,
+    /// Those of newsletters that name none, by their names, in order.
+    pub order: Vec<String>,
     /// Mailbox that bounces come to.
     pub return_path: ReturnPath,
     /// Keys that sign.
@@ -65,7 +58,7 @@ pub enum Round {
     Busy,
     /// Nothing to do before this moment; none: nothing at all is left.
     Idle(Option<Millis>),
-    /// The relay does not work; it is asked again at this moment.
+    /// No relay works; one is asked again at this moment.
     Blocked(Millis),
 }
 
@@ -75,28 +68,23 @@ pub struct Worker {
     pub(super) store: Store,
     pub(super) pool: Arc<Pool>,
     pub(super) me: WorkerId,
+    /// Our machine and directory.
+    pub(super) host: String,
     pub(super) setup: Setup,
-    pub(super) sessions: JoinSet<Ended>,
+    pub(super) lines: Vec<Line>,
     pub(super) issues: Vec<Sending>,
     /// Only this issue is delivered; none: all.
     pub(super) only: Option<IssueId>,
     /// Next issue to claim from: they take turns.
     turn: usize,
-    pub(super) claimed: VecDeque<(Claim, Arc<Running>)>,
     /// Marked and not yet done.
     pub(super) held: HashMap<DeliveryId, i64>,
     pub(super) unrecorded: Vec<Entry>,
     /// Claimed in a transaction of which nobody knows whether it was committed.
     doubtful: bool,
-    pub(super) pace: Pace,
-    pub(super) breaker: Breaker,
     /// Issues to pause, with the relay's words.
     pub(super) refused: HashMap<IssueId, String>,
-    /// Deliveries marked at a time; grows while sessions run dry.
-    window: usize,
     pub(super) last: Last,
-    /// Why the relay was last found not to work.
-    pub(super) trouble: Option<String>,
 }
 
 /// An issue in this worker's hands.
@@ -116,6 +104,13 @@ pub(super) struct Last {
     pub(super) settle: Option<Millis>,
 }
 
+impl Sending {
+    /// Paused or cancelled.
+    fn is_halted(&self) -> bool {
+        self.running.halted.load(Ordering::Relaxed)
+    }
+}
+
 impl Worker {
     /// Signs on: replays the journal, takes back what the last process left.
     /// The data directory's lock must be held.
@@ -125,7 +120,7 @@ impl Worker {
     pub async fn start(
         store: Store,
         directory: &std::path::Path,
-        setup: Setup,
+        mut setup: Setup,
     ) -> anyhow::Result<(Worker, SignedOn)> {
         let (journal, records) = Journal::open(directory)?;
         let identity = Identity::of(directory);
@@ -134,32 +129,29 @@ impl Worker {
             .await
             .context("the worker cannot sign on")?;
         journal.forget(records.iter().map(|record| record.delivery));
-        let stored = watch::pace(&store, &setup.transport).await?;
-        let (pace, breaker) =
-            verdict::resume(stored.as_deref(), setup.rate, setup.domain_rate, now);
+        let mut lines = Vec::new();
+        for transport in std::mem::take(&mut setup.transports) {
+            let kept = watch::pace(&store, &transport.name, &identity.host).await?;
+            lines.push(Line::new(transport, kept.as_deref(), now));
+        }
         let path = setup.return_path.clone();
-        let pool = Pool::new(setup.relay.clone(), journal, setup.key.clone(), path, setup.clock);
+        let pool = Pool::new(journal, setup.key.clone(), path, setup.clock);
         pool.renew(LEASE);
-        let window = 2 * setup.connections;
         let worker = Worker {
             store,
             pool: Arc::new(pool),
             me: signed_on.worker,
+            host: identity.host,
             setup,
-            sessions: JoinSet::new(),
+            lines,
             issues: Vec::new(),
             only: None,
             turn: 0,
-            claimed: VecDeque::new(),
             held: HashMap::new(),
             unrecorded: Vec::new(),
             doubtful: false,
-            pace,
-            breaker,
             refused: HashMap::new(),
-            window,
             last: Last::default(),
-            trouble: None,
         };
         Ok((worker, signed_on))
     }
@@ -174,17 +166,10 @@ impl Worker {
         self.upkeep(now).await?;
         self.dismiss(now)?;
         self.mourn();
-        let gate = self.breaker.gate(now);
-        if matches!(gate, Gate::Open(_)) && self.sessions.is_empty() {
-            let back = self.pool.take_back().into_iter().map(verdict::held_back).collect();
-            self.judge(back, now);
-        }
-        let moved = self.transact(now, gate).await?;
-        self.staff(gate);
-        if let Gate::Open(until) = gate
-            && self.held.is_empty()
-        {
-            return Ok(Round::Blocked(until));
+        self.give_up_blocked(now);
+        let moved = self.transact(now).await?;
+        for line in &mut self.lines {
+            line.staff(&self.pool, now);
         }
         if !self.held.is_empty() {
             self.gather().await;
@@ -193,13 +178,10 @@ impl Worker {
         if moved {
             return Ok(Round::Busy);
         }
+        if let Some(until) = self.blocked(now) {
+            return Ok(Round::Blocked(until));
+        }
         self.rest(now).await
-    }
-
-    /// The issues in this worker's hands.
-    pub(super) fn sending(&self) -> impl Iterator<Item = IssueId> + use<> {
-        let ids: Vec<IssueId> = self.issues.iter().map(|issue| issue.running.id).collect();
-        ids.into_iter()
     }
 
     /// Delivers this issue and leaves the others alone.
@@ -207,20 +189,76 @@ impl Worker {
         self.only = Some(issue);
     }
 
-    /// Why the relay was last found not to work, in its own words.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    /// Why relays were last found not to work, in their own words.
+    pub fn trouble(&self) -> Option<String> {
+        let named = |line: &Line| Some(format!("{}: {}", line.name, line.trouble.as_ref()?));
+        let all: Vec<String> = self.lines.iter().filter_map(named).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// What was marked or claimed for a relay that is not asked now goes back: its
+    /// issue may have another one.
+    fn give_up_blocked(&mut self, now: Millis) {
+        let mut back = Vec::new();
+        for at in 0..self.lines.len() {
+            let Gate::Open(until) = self.lines[at].breaker.gate(now) else { continue };
+            if self.lines[at].sessions.is_empty() {
+                back.extend(self.lines[at].queue.take_back().into_iter().map(verdict::held_back));
+            }
+            for (claim, issue) in std::mem::take(&mut self.lines[at].claimed) {
+                let other = self.open_line(&issue.route, now).is_some();
+                let next_at = if other { Millis(0) } else { until };
+                self.unrecorded.push(verdict::back(&claim, next_at));
+            }
+        }
+        self.judge(back, now);
+    }
+
+    /// The first transport of a route that is asked at all now.
+    fn open_line(&self, route: &[usize], now: Millis) -> Option<usize> {
+        let closed = |at: &usize| match self.lines[*at].breaker.gate(now) {
+            Gate::Closed => true,
+            // One mail is enough to see whether it is back; the others go elsewhere.
+            Gate::Probe => self.lines[*at].wants(now) > 0,
+            Gate::Open(_) => false,
+        };
+        let found = route.iter().copied().find(closed);
+        found.or_else(|| {
+            let probing = |at: &usize| self.lines[*at].breaker.gate(now) == Gate::Probe;
+            route.iter().copied().find(probing)
+        })
+    }
+
+    /// When a relay is asked again, if none of those that issues need is asked now.
+    fn blocked(&self, now: Millis) -> Option<Millis> {
+        let running = self.issues.iter().filter(|sending| !sending.is_halted());
+        let mut until = None::<Millis>;
+        for sending in running {
+            if self.open_line(&sending.running.route, now).is_some() {
+                return None;
+            }
+            for at in &sending.running.route {
+                if let Gate::Open(at) = self.lines[*at].breaker.gate(now) {
+                    until = Some(until.map_or(at, |until| until.min(at)));
+                }
+            }
+        }
+        until
     }
 
     /// One transaction: what was done is recorded, what is next is marked, what
     /// comes after is claimed. Answers whether anything was.
-    async fn transact(&mut self, now: Millis, gate: Gate) -> anyhow::Result<bool> {
+    async fn transact(&mut self, now: Millis) -> anyhow::Result<bool> {
         let done = self.pool.collect();
         self.judge(done, now);
-        let marking = self.choose(now, gate);
-        let claiming = self.claiming(now, gate);
+        let mut marking = Vec::with_capacity(self.lines.len());
+        for line in &mut self.lines {
+            marking.push(line.choose(now, &mut self.unrecorded));
+        }
+        let claiming = self.claiming(now);
         let cancelling = self.issues.iter().any(|issue| issue.cancelled);
-        let nothing = self.unrecorded.is_empty() && marking.is_empty() && claiming.is_none();
+        let nothing =
+            self.unrecorded.is_empty() && marking.iter().all(Vec::is_empty) && claiming.is_none();
         if nothing && !cancelling && self.refused.is_empty() && !self.doubtful {
             return Ok(false);
         }
@@ -229,33 +267,44 @@ impl Worker {
             Ok((marked, claimed)) => {
                 let any = !marked.is_empty() || claimed > 0;
                 self.recorded();
-                let epoch = self.pool.epoch();
-                let ours = |claim: &Claim| marked.binary_search(&claim.id).is_ok();
-                let ready: Vec<Ready> = marking
-                    .into_iter()
-                    .filter(|(claim, _)| ours(claim))
-                    .map(|(claim, issue)| Ready { claim, issue, epoch })
-                    .collect();
-                self.held.extend(ready.iter().map(|r| (r.claim.id, r.claim.generation)));
-                self.pool.feed(ready);
+                self.hand_over(marking, &marked);
                 Ok(any)
             }
             Err(error) => {
                 // It may have been committed all the same: marks go back as certainly
                 // not sent, claims as ours to return.
-                self.unrecorded.extend(marking.iter().map(|(claim, _)| verdict::back(claim, now)));
-                self.claimed.clear();
+                let marking = marking.iter().flatten();
+                self.unrecorded.extend(marking.map(|(claim, _)| verdict::back(claim, now)));
+                for line in &mut self.lines {
+                    line.claimed.clear();
+                }
                 self.doubtful = true;
                 Err(error).context("the ledger cannot be written")
             }
         }
     }
 
+    /// What is marked now goes to the sessions of the transport it was marked for.
+    fn hand_over(&mut self, marking: Vec<Vec<(Claim, Arc<Running>)>>, marked: &[DeliveryId]) {
+        let epoch = self.pool.epoch();
+        for (line, chosen) in marking.into_iter().enumerate() {
+            let ours = |claim: &Claim| marked.binary_search(&claim.id).is_ok();
+            let ready: Vec<Ready> = chosen
+                .into_iter()
+                .filter(|(claim, _)| ours(claim))
+                .map(|(claim, issue)| Ready { claim, issue, line, epoch })
+                .collect();
+            self.held.extend(ready.iter().map(|r| (r.claim.id, r.claim.generation)));
+            self.lines[line].held += ready.len();
+            self.lines[line].queue.feed(ready);
+        }
+    }
+
     async fn commit(
         &mut self,
         now: Millis,
-        marking: &[(Claim, Arc<Running>)],
-        claiming: Option<usize>,
+        marking: &[Vec<(Claim, Arc<Running>)>],
+        claiming: Option<(usize, usize)>,
     ) -> anyhow::Result<(Vec<DeliveryId>, usize)> {
         let mut tx = self.store.begin().await?;
         ledger::record(&mut tx, self.me, &self.unrecorded, now).await?;
@@ -271,14 +320,14 @@ impl Worker {
             watch::cancel(&mut tx, issue.running.id, now).await?;
         }
         let mut marked = Vec::new();
-        if !marking.is_empty() {
-            let group = marking.iter().map(|(claim, _)| (claim.id, claim.generation));
-            marked = ledger::mark(&mut tx, self.me, group, now).await?;
-            marked.sort_unstable();
+        for (line, chosen) in self.lines.iter().zip(marking).filter(|(_, c)| !c.is_empty()) {
+            let group = chosen.iter().map(|(claim, _)| (claim.id, claim.generation));
+            marked.extend(ledger::mark(&mut tx, self.me, &line.name, group, now).await?);
         }
+        marked.sort_unstable();
         let mut claims = Vec::new();
-        if let Some(turn) = claiming {
-            let limit = (2 * self.window).min(ledger::GROUP);
+        if let Some((turn, line)) = claiming {
+            let limit = self.lines[line].wants(now).min(ledger::GROUP);
             let Sending { running, cursor, .. } = &mut self.issues[turn];
             let mut moved = *cursor;
             claims = ledger::claim(&mut tx, running.id, self.me, now, limit, &mut moved).await?;
@@ -287,65 +336,32 @@ impl Worker {
         tx.commit().await?;
         self.doubtful = false;
         let count = claims.len();
-        if let Some(turn) = claiming {
+        if let Some((turn, line)) = claiming {
             let sending = &mut self.issues[turn];
             if claims.is_empty() {
                 sending.empty_until = Some(now.after(WATCH));
             }
             let running = Arc::clone(&sending.running);
-            self.claimed.extend(claims.into_iter().map(|claim| (claim, Arc::clone(&running))));
+            let claims = claims.into_iter().map(|claim| (claim, Arc::clone(&running)));
+            self.lines[line].claimed.extend(claims);
         }
         Ok((marked, count))
     }
 
-    /// Claimed deliveries to mark now: as many as sessions can use before the next
-    /// group, and only where the pace allows.
-    fn choose(&mut self, now: Millis, gate: Gate) -> Vec<(Claim, Arc<Running>)> {
-        if self.pool.waiting() == 0 && self.held.len() >= self.window / 2 {
-            self.window = (self.window * 2).min(ledger::GROUP);
-        }
-        let room = match gate {
-            Gate::Closed => self.window.saturating_sub(self.held.len()),
-            Gate::Probe => 1_usize.saturating_sub(self.held.len()),
-            Gate::Open(until) => {
-                let claimed = std::mem::take(&mut self.claimed);
-                let back = claimed.iter().map(|(claim, _)| verdict::back(claim, until));
-                self.unrecorded.extend(back);
-                0
-            }
-        };
-        let mut chosen = Vec::with_capacity(room.min(self.claimed.len()));
-        while chosen.len() < room
-            && let Some((claim, issue)) = self.claimed.pop_front()
-        {
-            if issue.halted.load(Ordering::Relaxed) {
-                self.unrecorded.push(verdict::back(&claim, Millis(0)));
-                continue;
-            }
-            match self.pace.admit(&claim.domain, now) {
-                Ok(()) => chosen.push((claim, issue)),
-                Err(later) => self.unrecorded.push(verdict::back(&claim, later)),
-            }
-        }
-        chosen
-    }
-
-    /// The issue whose turn it is to be claimed from, if claims are wanted.
-    fn claiming(&mut self, now: Millis, gate: Gate) -> Option<usize> {
-        let wanted = match gate {
-            Gate::Closed | Gate::Probe => self.claimed.len() < self.window,
-            Gate::Open(_) => false,
-        };
-        if !wanted || self.issues.is_empty() {
-            return None;
-        }
+    /// The issue whose turn it is to be claimed from and the transport for it, if
+    /// claims are wanted.
+    fn claiming(&mut self, now: Millis) -> Option<(usize, usize)> {
         let count = self.issues.len();
-        let chosen = (1..=count).map(|n| (self.turn + n) % count).find(|at| {
-            let sending = &self.issues[*at];
-            !sending.running.halted.load(Ordering::Relaxed)
-                && sending.empty_until.is_none_or(|until| now >= until)
-        })?;
-        self.turn = chosen;
+        let wanted = |at: usize| {
+            let sending = &self.issues[at];
+            if sending.is_halted() || sending.empty_until.is_some_and(|until| now < until) {
+                return None;
+            }
+            let line = self.open_line(&sending.running.route, now)?;
+            (self.lines[line].wants(now) > 0).then_some((at, line))
+        };
+        let chosen = (1..=count).map(|n| (self.turn + n) % count).find_map(wanted)?;
+        self.turn = chosen.0;
         Some(chosen)
     }
 
@@ -368,11 +384,9 @@ impl Worker {
 
     /// Looks at sessions that ended.
     fn dismiss(&mut self, now: Millis) -> anyhow::Result<()> {
-        while let Some(ended) = self.sessions.try_join_next() {
-            match ended.context("a session panicked")? {
-                Ended::Served => {}
-                Ended::Unopened(outcome) => self.unopened(&outcome, now),
-                Ended::Journal(error) => return Err(error.into()),
+        for line in 0..self.lines.len() {
+            for outcome in self.lines[line].dismiss()? {
+                self.unopened(line, &outcome, now);
             }
         }
         Ok(())
@@ -380,30 +394,21 @@ impl Worker {
 
     /// A session that panicked told nobody what became of its mails.
     fn mourn(&mut self) {
-        let silent = self.pool.waiting() == 0 && self.pool.done() == 0;
-        if self.sessions.is_empty() && silent && !self.held.is_empty() {
+        let gone = |line: &Line| line.sessions.is_empty() && line.queue.waiting() == 0;
+        let silent = self.lines.iter().all(gone) && self.pool.done() == 0;
+        if silent && !self.held.is_empty() {
+            for line in &mut self.lines {
+                line.held = 0;
+            }
             let lost = self.held.drain().map(|(id, claim)| verdict::lost(id, claim));
             self.unrecorded.extend(lost);
         }
     }
 
-    /// As many sessions as there is work for.
-    fn staff(&mut self, gate: Gate) {
-        let most = match gate {
-            Gate::Closed => self.setup.connections,
-            Gate::Probe => 1,
-            Gate::Open(_) => 0,
-        };
-        let waiting = self.pool.waiting();
-        let wanted = most.min(self.sessions.len() + waiting);
-        while self.sessions.len() < wanted {
-            self.sessions.spawn(pool::serve(Arc::clone(&self.pool)));
-        }
-    }
-
     /// Waits for a group of outcomes that is worth a transaction.
     pub(super) async fn gather(&self) {
-        let enough = (self.window / 4).max(1);
+        let window = self.lines.iter().filter(|line| line.held > 0).map(|line| line.window).max();
+        let enough = (window.unwrap_or(1) / 4).max(1);
         let until = tokio::time::Instant::now() + WAIT;
         let mut first = None;
         while self.pool.done() < enough {
@@ -424,7 +429,7 @@ impl Worker {
     async fn rest(&mut self, now: Millis) -> anyhow::Result<Round> {
         let mut next = None::<Millis>;
         for sending in self.issues.iter().filter(|issue| !issue.cancelled) {
-            if sending.running.halted.load(Ordering::Relaxed) {
+            if sending.is_halted() {
                 continue;
             }
             match watch::next_due(&self.store, sending.running.id).await? {

@@ -50,6 +50,10 @@ pub struct Definition {
     pub sender: Sender,
     /// Who answers for it.
     pub imprint: Imprint,
+    /// Transports of `rundbrief.toml` that carry it: the first that works, in this
+    /// order; those of `mail.transports` unless said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transports: Vec<String>,
     /// A few words before the first article of each issue, behind the greeting;
     /// blank lines part paragraphs. Without them there is no greeting.
     #[serde(default, skip_serializing_if = "Option::is_none")]

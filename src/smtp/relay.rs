@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 
 use super::tls::{self, Tls};
+use super::token::Tokens;
 
 /// How the connection is protected. What is required is required: no fallback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +22,10 @@ pub enum Security {
 /// What to log in with.
 #[derive(Debug, Clone)]
 pub enum Login {
-    /// User and password: PLAIN, else LOGIN.
-    Password(Credentials),
-    /// User and access token: XOAUTH2.
-    Token(Credentials),
+    /// User and password: by the named mechanism, else PLAIN, else LOGIN.
+    Password(Credentials, Option<Mechanism>),
+    /// User and access tokens: XOAUTH2.
+    Token(String, Tokens),
 }
 
 /// How long each command may take, whatever the server does in between

@@ -6,13 +6,15 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::auth::Exchange;
+use super::auth::{self, Exchange};
 use super::capability::Capability;
-use super::relay::{Relay, Security};
+use super::relay::{Login, Relay, Security};
 use super::reply::{self, Reply};
 use super::stream::Stream;
 use super::{Broken, Outcome, Stage};
@@ -162,15 +164,51 @@ impl Session {
             let why = "a log-in is configured and TLS is not; secrets go over TLS only";
             return Err(refuse(why.to_owned()));
         }
-        let mut exchange = Exchange::choose(login, &self.server).map_err(refuse)?;
+        let (user, tokens) = match login {
+            Login::Password(credentials, named) => {
+                let mechanism = auth::for_password(*named, &self.server).map_err(refuse)?;
+                return self.exchange(mechanism, credentials).await;
+            }
+            Login::Token(user, tokens) => (user, tokens),
+        };
+        let mechanism = auth::for_token(&self.server).map_err(refuse)?;
+        let broken = |error: anyhow::Error| refuse(format!("the access token: {error:#}"));
+        let with =
+            |token: &SecretString| Credentials::new(user.clone(), token.expose_secret().to_owned());
+        let token = tokens.current().await.map_err(broken)?;
+        let refused = match self.exchange(mechanism, &with(&token)).await {
+            Err(outcome) if self.open && outcome.code().is_some_and(|code| code / 100 == 5) => {
+                outcome
+            }
+            done @ (Ok(()) | Err(_)) => return done,
+        };
+        // Its time may have ended early: one other token, one more try.
+        match tokens.after(&token).await.map_err(broken)? {
+            Some(token) => self.exchange(mechanism, &with(&token)).await,
+            None => Err(refused),
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+    ) -> Result<(), Outcome> {
+        let within = self.relay.setup().deadlines.greeting;
+        let mut exchange = Exchange::new(mechanism, credentials);
         let mut line = exchange.first();
         for _ in 0..AUTH_ROUNDS {
-            let answer = self.command(&line, setup.deadlines.greeting).await;
+            let answer = self.command(&line, within).await;
             let reply = answer.map_err(|why| Outcome::broken(Stage::Auth, why))?;
-            match reply.code() {
-                235 => return Ok(()),
-                334 => line = exchange.next(reply.lines().next().unwrap_or_default()),
-                _ => return Err(Outcome::reply(Stage::Auth, reply)),
+            match (reply.code(), &exchange.refusal) {
+                (235, _) => return Ok(()),
+                (334, _) => line = exchange.next(reply.lines().next().unwrap_or_default()),
+                (_, None) => return Err(Outcome::reply(Stage::Auth, reply)),
+                (code, Some(why)) => {
+                    let text: Vec<&str> = reply.lines().chain([why.as_str()]).collect();
+                    let reply = Reply::new(code, text.join("\n"));
+                    return Err(Outcome::reply(Stage::Auth, reply));
+                }
             }
         }
         let why = "the log-in does not come to an end".to_owned();

@@ -2,6 +2,7 @@
 //! of each, one behind the other, then all replies. It pays where replies take
 //! long; the window is part of the bound on copies, hence a setting.
 
+use super::reply::Reply;
 use super::session::Session;
 use super::transaction::Mail;
 use super::{Answer, Broken, Outcome, Stage};
@@ -41,11 +42,18 @@ impl Session {
             written.push(self.write_chunk(mail, || look(n)).await);
         }
         let mut outcomes = Vec::with_capacity(mails.len());
+        let mut farewell = None;
         for one in written {
-            outcomes.push(match one {
+            let outcome = match one {
                 Written::Ended(outcome) => outcome,
-                Written::Whole => self.read_chunk().await,
-            });
+                Written::Whole => self.read_chunk(farewell.as_ref()).await,
+            };
+            if let Answer::Reply(reply) = &outcome.answer
+                && reply.code() == 421
+            {
+                farewell.get_or_insert_with(|| reply.clone());
+            }
+            outcomes.push(outcome);
         }
         outcomes
     }
@@ -128,8 +136,9 @@ impl Session {
         Err(Outcome::broken(Stage::Dot, why))
     }
 
-    /// The four replies of a mail that was written whole.
-    async fn read_chunk(&mut self) -> Outcome {
+    /// The four replies of a mail that was written whole. A server that said 421 and
+    /// hung up obeyed nothing that stood behind (RFC 5321, section 3.8).
+    async fn read_chunk(&mut self, farewell: Option<&Reply>) -> Outcome {
         let limits = self.relay.setup().deadlines;
         let mut first = None;
         for (stage, within) in [
@@ -145,6 +154,10 @@ impl Session {
                     if gone {
                         break;
                     }
+                }
+                Err(Broken::Io(_)) if farewell.is_some() && first.is_none() => {
+                    let farewell = farewell.cloned().expect("it was just seen");
+                    return Outcome::reply(Stage::Mail, farewell);
                 }
                 // The last chunk has left: whatever the server did with it, it did not say.
                 Err(why) => return first.unwrap_or(Outcome::broken(Stage::Dot, why)),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rundbrief::bounce::{maildir, verdict};
 use rundbrief::config::mailbox::{Listen, Lmtp, Protocol};
+use rundbrief::delivery::line;
 use rundbrief::delivery::pool::ReturnPath;
 use rundbrief::delivery::worker::{Round, Setup, Worker};
 use rundbrief::intake::listener::{Listener, Mailboxes};
@@ -41,11 +42,14 @@ fn addresses() -> Vec<String> {
 
 async fn deliver(app: &App, port: u16) {
     let setup = Setup {
-        transport: "postfix".to_owned(),
-        relay: Relay::new(Line::plain("127.0.0.1", port)).unwrap(),
-        connections: 2,
-        rate: None,
-        domain_rate: None,
+        transports: vec![line::Setup {
+            name: "postfix".to_owned(),
+            relay: Relay::new(Line::plain("127.0.0.1", port)).unwrap(),
+            connections: 2,
+            rate: None,
+            domain_rate: None,
+        }],
+        order: vec!["postfix".to_owned()],
         return_path: ReturnPath {
             local: "bounce".to_owned(),
             domain: "news.example.de".to_owned(),

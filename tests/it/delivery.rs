@@ -9,7 +9,7 @@ use rundbrief::delivery::settle::{self, Identity};
 use rundbrief::delivery::state::State;
 use rundbrief::delivery::sums::{self, Sums};
 use rundbrief::delivery::worker::{Round, Setup, Worker};
-use rundbrief::delivery::{expand, watch};
+use rundbrief::delivery::{expand, line, watch};
 use rundbrief::issue::IssueId;
 use rundbrief::letter::splice::{Head, Letter, Marks, Personal, content_hash};
 use rundbrief::smtp::relay::{Deadlines, Relay as Target, Setup as Line};
@@ -111,18 +111,27 @@ pub(crate) fn readers(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("reader{n}@example.org")).collect()
 }
 
-async fn worker(app: &App, port: u16) -> Worker {
+/// One transport to a relay on loopback, with short deadlines.
+pub(crate) fn transport(name: &str, port: u16) -> line::Setup {
     let short = Duration::from_millis(400);
     let line = Line {
         deadlines: Deadlines { dot: short, mail: short, ..Deadlines::default() },
         ..Line::plain("127.0.0.1", port)
     };
-    let setup = Setup {
-        transport: "relay".to_owned(),
+    line::Setup {
+        name: name.to_owned(),
         relay: Target::new(line).unwrap(),
         connections: 4,
         rate: None,
         domain_rate: None,
+    }
+}
+
+/// A worker with these transports; newsletters that name none go by them in this order.
+pub(crate) async fn worker_with(app: &App, transports: Vec<line::Setup>) -> Worker {
+    let setup = Setup {
+        order: transports.iter().map(|one| one.name.clone()).collect(),
+        transports,
         return_path: ReturnPath { local: "bounce".to_owned(), domain: "example.org".to_owned() },
         keys: Vec::new(),
         key: master().token(),
@@ -132,8 +141,12 @@ async fn worker(app: &App, port: u16) -> Worker {
     Worker::start(app.store.clone(), app.directory(), setup).await.unwrap().0
 }
 
+async fn worker(app: &App, port: u16) -> Worker {
+    worker_with(app, vec![transport("relay", port)]).await
+}
+
 /// Rounds until nothing is left to do now.
-async fn until_idle(worker: &mut Worker) -> Round {
+pub(crate) async fn until_idle(worker: &mut Worker) -> Round {
     let started = Instant::now();
     loop {
         let round = worker.round().await.unwrap();
@@ -144,7 +157,7 @@ async fn until_idle(worker: &mut Worker) -> Round {
     }
 }
 
-async fn books(app: &App, issue: IssueId) -> Sums {
+pub(crate) async fn books(app: &App, issue: IssueId) -> Sums {
     let sums = sums::of(&app.store, issue).await.unwrap();
     assert!(sums.add_up(), "{sums:?}");
     sums
@@ -219,7 +232,7 @@ async fn a_relay_that_is_down_fails_nobody(app: App) {
     let mut worker = worker(&app, relay.port).await;
     let round = until_idle(&mut worker).await;
     assert!(matches!(round, Round::Blocked(_)), "{round:?}");
-    assert!(worker.trouble().unwrap().starts_with("554 5.3.2 No service"));
+    assert!(worker.trouble().unwrap().starts_with("relay: 554 5.3.2 No service"));
     let sums = books(&app, issue).await;
     assert_eq!((sums.queued, sums.failed, sums.deferred), (50, 0, 0));
     worker.drain(Duration::ZERO).await.unwrap();
@@ -372,7 +385,7 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     let claims =
         ledger::claim(&mut tx, issue, dead, now(), 5, &mut { Cursor::START }).await.unwrap();
     let group = claims[..4].iter().map(|claim| (claim.id, claim.generation));
-    assert_eq!(ledger::mark(&mut tx, dead, group, now()).await.unwrap().len(), 4);
+    assert_eq!(ledger::mark(&mut tx, dead, "relay", group, now()).await.unwrap().len(), 4);
     tx.commit().await.unwrap();
     let note = |n: usize, note| Record {
         delivery: claims[n].id.0,
@@ -407,7 +420,7 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     let claims =
         ledger::claim(&mut tx, issue, worker, now(), 5, &mut { Cursor::START }).await.unwrap();
     let group = claims.iter().map(|claim| (claim.id, claim.generation));
-    assert_eq!(ledger::mark(&mut tx, worker, group, now()).await.unwrap().len(), 3);
+    assert_eq!(ledger::mark(&mut tx, worker, "relay", group, now()).await.unwrap().len(), 3);
     tx.commit().await.unwrap();
     let rebooted = Identity { boot: "another".to_owned(), ..identity };
     let done = settle::sign_on(&app.store, &rebooted, &[], now()).await.unwrap();

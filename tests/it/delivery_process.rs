@@ -11,6 +11,7 @@ use crate::relay::{Fault, Offer, Relay};
 
 on_both![
     a_killed_process_loses_nobody,
+    a_window_of_mails_is_the_bound_on_copies,
     a_stopped_process_gives_back_and_says_so,
     a_relay_that_is_down_is_said_and_nobody_failed,
 ];
@@ -27,6 +28,10 @@ fn initialise(app: &App) {
 }
 
 fn send(app: &App, port: u16) -> Child {
+    send_in_flight(app, port, 1)
+}
+
+fn send_in_flight(app: &App, port: u16, mails: usize) -> Child {
     Command::new(env!("CARGO_BIN_EXE_rundbrief"))
         .current_dir(app.directory())
         .args(["send", "1", "--json"])
@@ -34,6 +39,7 @@ fn send(app: &App, port: u16) -> Child {
         .env("RUNDBRIEF_TRANSPORT__RELAY__PORT", port.to_string())
         .env("RUNDBRIEF_TRANSPORT__RELAY__TLS", "none")
         .env("RUNDBRIEF_TRANSPORT__RELAY__CONNECTIONS", CONNECTIONS.to_string())
+        .env("RUNDBRIEF_TRANSPORT__RELAY__MAILS_IN_FLIGHT", mails.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -88,6 +94,54 @@ async fn a_killed_process_loses_nobody(app: App) {
     assert_eq!(copies.len(), total, "somebody was lost");
     let doubled: usize = copies.values().map(|n| n - 1).sum();
     assert!(doubled <= kills * CONNECTIONS, "{doubled} copies after {kills} kills");
+}
+
+/// Killed twice and dropped once with three mails in flight on each connection.
+async fn a_window_of_mails_is_the_bound_on_copies(app: App) {
+    const IN_FLIGHT: usize = 3;
+    let offer = Offer {
+        keywords: vec!["PIPELINING", "CHUNKING", "8BITMIME"],
+        delay: Duration::from_millis(2),
+        ..Offer::default()
+    };
+    let relay = Relay::start(offer).await;
+    let total = 900;
+    let issue = issue(&app, &readers(total)).await;
+    initialise(&app);
+    for more in [30, 150] {
+        let enough = relay.caught().len() + more;
+        let mut child = send_in_flight(&app, relay.port, IN_FLIGHT);
+        while relay.caught().len() < enough && child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let caught = relay.caught().len();
+    assert!((180..total).contains(&caught), "{caught} mails are no middle of {total}");
+    assert!(relay.lines().iter().any(|line| line.starts_with("BDAT")), "no chunk was sent");
+    let mut child = send_in_flight(&app, relay.port, IN_FLIGHT);
+    while relay.caught().len() < caught + 100 && child.try_wait().unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    relay.play(Fault::DropsAfterDot { accepted: true });
+    let (_, report, remarks) = ended(child).await;
+    let lost = report["unknown"].as_i64().unwrap() as usize;
+    assert!(lost >= 1, "{report} {remarks}");
+    relay.play(Fault::None);
+    execute(&app.store, "update delivery set changed_at = 1 where state = 'unknown'").await;
+    execute(&app.store, "update delivery set next_at = 0 where state = 'queued'").await;
+    let (code, report, remarks) = ended(send_in_flight(&app, relay.port, IN_FLIGHT)).await;
+    assert_eq!(code, Some(0), "{remarks}");
+    assert_eq!(report["accepted"], total, "{report} {remarks}");
+    assert!(sums::of(&app.store, issue).await.unwrap().add_up());
+    let copies = copies(&relay);
+    assert_eq!(copies.len(), total, "somebody was lost");
+    let doubled: usize = copies.values().map(|n| n - 1).sum();
+    // Each mail whose reply was lost, by two kills or by drops: one copy at most.
+    let dropped = lost.saturating_sub(2 * CONNECTIONS * IN_FLIGHT);
+    let bound = 2 * CONNECTIONS * IN_FLIGHT + dropped.max(lost);
+    assert!(doubled <= bound, "{doubled} copies, at most {bound}");
 }
 
 async fn a_stopped_process_gives_back_and_says_so(app: App) {

@@ -109,7 +109,7 @@ async fn perform(store: &Store, issue: IssueId, step: Step) {
         }
         Step::Mark(by) => {
             let group = [(id, by.generation)].into_iter();
-            ledger::mark(&mut tx, WorkerId(by.worker), group, at).await.unwrap();
+            ledger::mark(&mut tx, WorkerId(by.worker), "relay", group, at).await.unwrap();
             None
         }
         Step::GiveBack(by) => Some((by, entry(by, State::Queued, None, true))),

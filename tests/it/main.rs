@@ -46,5 +46,6 @@ mod store;
 mod subscriber;
 mod subscriber_cli;
 mod tidy;
+mod transport;
 mod webhook;
 mod webhook_door;

@@ -20,6 +20,8 @@ pub enum Fault {
     Refuses,
     /// 421 at MAIL after so many mails of a connection.
     Throttles(usize),
+    /// Closes after so many mails of a connection, without a word.
+    ClosesAfter(usize),
     /// Closes at DATA.
     DropsBeforeData,
     /// Closes in mid-content.
@@ -252,6 +254,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 }
                 "AUTH" => self.auth(&line).await?,
                 "MAIL" => {
+                    if matches!(fault, Fault::ClosesAfter(n) if self.mails >= n) {
+                        return Ok(End::Gone);
+                    }
                     if matches!(fault, Fault::Throttles(n) if self.mails >= n) {
                         self.say("421 4.7.0 Enough for now").await?;
                         return Ok(End::Gone);
@@ -319,8 +324,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.say(&text.join("\r\n")).await
     }
 
-    /// PLAIN and LOGIN for user `user`, password `pass`.
+    /// PLAIN and LOGIN for user `user`, password `pass`; XOAUTH2 for token `good`.
     async fn auth(&mut self, line: &str) -> std::io::Result<()> {
+        if let Some(token) = line.strip_prefix("AUTH XOAUTH2 ") {
+            // user=user, auth=Bearer good, each with a Ctrl-A behind, and one more.
+            if token == "dXNlcj11c2VyAWF1dGg9QmVhcmVyIGdvb2QBAQ==" {
+                return self.say("235 2.7.0 Welcome").await;
+            }
+            self.say("334 eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=").await?;
+            assert_eq!(self.line().await?.as_deref(), Some(""), "an empty line ends it");
+            return self.say("535 5.7.8 Token not accepted").await;
+        }
         let good = if line.starts_with("AUTH LOGIN") {
             self.say("334 VXNlcm5hbWU6").await?;
             let user = self.line().await?;
@@ -416,6 +430,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             | Fault::None
             | Fault::Refuses
             | Fault::Throttles(_)
+            | Fault::ClosesAfter(_)
             | Fault::DropsBeforeData
             | Fault::DropsInData
             | Fault::Drips

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use rundbrief::smtp::envelope::Envelope;
 use rundbrief::smtp::relay::{Deadlines, Login, Relay as Target, Security, Setup};
 use rundbrief::smtp::scope::{Scope, judge};
 use rundbrief::smtp::session::Session;
+use rundbrief::smtp::token::{Origin, Tokens};
 use rundbrief::smtp::transaction::Mail;
 use rundbrief::smtp::{Answer, Broken, Outcome, Stage};
 
@@ -290,7 +291,7 @@ async fn tls_and_log_in_work_both_ways() {
             let target = Target::new(Setup {
                 security,
                 ca_file: Some(ca.path().to_owned()),
-                login: Some(Login::Password(login)),
+                login: Some(Login::Password(login, None)),
                 ..setup(&relay)
             })
             .unwrap();
@@ -305,6 +306,98 @@ async fn tls_and_log_in_work_both_ways() {
         let starttls = relay.lines().iter().position(|l| l.starts_with("STARTTLS"));
         assert!(security == Security::Implicit || secret > starttls);
     }
+}
+
+#[tokio::test]
+async fn an_access_token_is_renewed_once_when_it_is_refused() {
+    for (printed, connected, logins) in [
+        ("good", true, 1),
+        ("stale,good", true, 2),
+        ("stale,worse,good", false, 2),
+        ("stale,stale", false, 1),
+    ] {
+        let offer = Offer {
+            keywords: vec!["PIPELINING", "AUTH PLAIN XOAUTH2"],
+            implicit: true,
+            ..Offer::default()
+        };
+        let relay = Relay::start(offer).await;
+        let (ca, count) = (authority(&relay), tempfile::NamedTempFile::new().unwrap());
+        let script = format!(
+            "echo >> {0}; echo {printed} | cut -d, -f$(wc -l < {0})",
+            count.path().display()
+        );
+        let command = ["sh", "-c", &script].map(str::to_owned).to_vec();
+        let target = Target::new(Setup {
+            security: Security::Implicit,
+            ca_file: Some(ca.path().to_owned()),
+            login: Some(Login::Token("user".to_owned(), Tokens::new(Origin::Command(command)))),
+            ..setup(&relay)
+        })
+        .unwrap();
+        match Session::open(&target).await {
+            Ok(mut session) => {
+                assert!(connected, "{printed}");
+                assert_eq!(send(&mut session, "ada@example.org").await.code(), Some(250));
+                // The next session uses what is held.
+                Session::open(&target).await.unwrap();
+            }
+            Err(outcome) => {
+                assert!(!connected, "{printed}: {outcome:?}");
+                assert_eq!((outcome.stage, judge(&outcome)), (Stage::Auth, Scope::Issue));
+                let words = outcome.words();
+                assert!(words.contains("Token not accepted") && words.contains("401"), "{words}");
+            }
+        }
+        let asked = relay.lines().iter().filter(|line| line.starts_with("AUTH")).count();
+        assert_eq!(asked, logins + usize::from(connected), "{printed}");
+        assert_eq!(relay.connections(), 1 + usize::from(connected));
+    }
+}
+
+#[tokio::test]
+async fn a_mechanism_that_is_named_is_the_one() {
+    let offer = Offer { keywords: vec!["AUTH PLAIN LOGIN"], implicit: true, ..Offer::default() };
+    let relay = Relay::start(offer).await;
+    let ca = authority(&relay);
+    for (named, first) in [
+        (None, "AUTH PLAIN"),
+        (Some(Mechanism::Login), "AUTH LOGIN"),
+        (Some(Mechanism::Plain), "AUTH PLAIN"),
+    ] {
+        let login = Credentials::new("user".to_owned(), "pass".to_owned());
+        let target = Target::new(Setup {
+            security: Security::Implicit,
+            ca_file: Some(ca.path().to_owned()),
+            login: Some(Login::Password(login, named)),
+            ..setup(&relay)
+        })
+        .unwrap();
+        Session::open(&target).await.unwrap();
+        let last = relay.lines().into_iter().rfind(|line| line.starts_with("AUTH")).unwrap();
+        assert!(last.starts_with(first), "{last}");
+    }
+}
+
+#[tokio::test]
+async fn a_farewell_within_a_window_loses_nobody_into_doubt() {
+    let relay = Relay::start(Offer {
+        keywords: vec!["PIPELINING", "CHUNKING"],
+        fault: Fault::Throttles(2),
+        ..Offer::default()
+    })
+    .await;
+    let target = Target::new(Setup { window: 5, ..setup(&relay) }).unwrap();
+    let mut session = Session::open(&target).await.unwrap();
+    let envelopes: Vec<Envelope> = (0..5).map(|n| to(&format!("r{n}@example.org"))).collect();
+    let mails: Vec<Mail<'_>> =
+        envelopes.iter().map(|envelope| Mail { envelope, content: CONTENT }).collect();
+    let outcomes = session.send_window(&mails, |_| true).await;
+    let scopes: Vec<Scope> = outcomes.iter().map(judge).collect();
+    let (accepted, relays) = (Scope::Accepted, Scope::Relay);
+    assert_eq!(scopes, [accepted, accepted, relays, relays, relays], "{outcomes:?}");
+    assert_eq!(relay.caught().len(), 2);
+    assert!(!session.is_open());
 }
 
 #[tokio::test]
@@ -331,7 +424,7 @@ async fn a_secret_never_goes_over_an_open_line() {
     let relay = Relay::start(Offer { keywords: vec!["AUTH PLAIN"], ..Offer::default() }).await;
     let login = Credentials::new("user".to_owned(), "pass".to_owned());
     let target =
-        Target::new(Setup { login: Some(Login::Password(login)), ..setup(&relay) }).unwrap();
+        Target::new(Setup { login: Some(Login::Password(login, None)), ..setup(&relay) }).unwrap();
     let outcome = Session::open(&target).await.unwrap_err();
     assert_eq!(outcome.stage, Stage::Auth);
     assert!(!relay.lines().iter().any(|l| l.starts_with("AUTH")));

@@ -223,6 +223,7 @@ create table delivery (
     worker_id bigint,
     lease_until bigint,
     next_at bigint not null default 0,  -- deferred, or queued again: not before
+    transport text,               -- the one it was marked for last
     stage text,                   -- where the session stood when the outcome was known
     code bigint,                  -- reply code, three digits
     reply text,                   -- the server's own words, at most 1 KiB
@@ -245,6 +246,7 @@ create table attempt (
     delivery_id bigint not null references delivery (id) on delete cascade,
     generation bigint not null,
     outcome text not null,
+    transport text,
     stage text not null,
     code bigint,
     reply text not null,
@@ -265,10 +267,10 @@ create table worker (
 -- Buckets and breakers, so that a restart does not burst. Domain '' is the transport itself.
 create table pace (
     transport text not null,
-    domain text not null,
+    host text not null,           -- machine and data directory of the process that learnt it
     state jsonb not null,
     updated_at bigint not null,
-    primary key (transport, domain)
+    primary key (transport, host)
 );
 
 -- What came back. `raw` is kept until retention ends, never deleted unread.

@@ -1,0 +1,173 @@
+//! One transport at work: its queue, its sessions, its pace, its breaker. A worker
+//! has one for each transport of the configuration; an issue goes by the first one
+//! of its route whose breaker lets it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::ledger::{self, Claim, Entry};
+use super::pace::{Breaker, Gate, Pace};
+use super::pool::{self, Ended, Pool, Queue, Running};
+use super::verdict;
+use crate::smtp::Outcome;
+use crate::smtp::relay::Relay;
+use crate::store::value::Millis;
+
+/// What a worker needs to know of one transport.
+#[derive(Debug)]
+pub struct Setup {
+    /// Its name.
+    pub name: String,
+    /// Its relay.
+    pub relay: Relay,
+    /// Sessions at a time.
+    pub connections: usize,
+    /// Mails a second at most, over all sessions.
+    pub rate: Option<f64>,
+    /// Mails a second at most, for one receiving domain.
+    pub domain_rate: Option<f64>,
+}
+
+/// A transport in a worker's hands.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) connections: usize,
+    pub(super) queue: Arc<Queue>,
+    pub(super) sessions: JoinSet<Ended>,
+    /// Claimed for it, not yet marked.
+    pub(super) claimed: VecDeque<(Claim, Arc<Running>)>,
+    /// Marked for it and not yet done.
+    pub(super) held: usize,
+    pub(super) pace: Pace,
+    pub(super) breaker: Breaker,
+    /// Deliveries marked at a time; grows while sessions run dry.
+    pub(super) window: usize,
+    /// Why the relay was last found not to work.
+    pub(super) trouble: Option<String>,
+}
+
+/// What is kept of a transport, so that a restart does not burst and everybody can
+/// see how it is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// Buckets and slowed domains.
+    pub pace: Pace,
+    /// Whether the relay is asked at all.
+    pub breaker: Breaker,
+    /// Sessions that were open.
+    pub sessions: usize,
+    /// And how many there may be.
+    pub connections: usize,
+    /// Why the relay was last found not to work, in its own words.
+    pub trouble: Option<String>,
+}
+
+impl Line {
+    /// A transport without sessions, as far as it was when it was kept. What cannot
+    /// be read is forgotten.
+    pub(super) fn new(setup: Setup, kept: Option<&str>, now: Millis) -> Line {
+        let fresh = Pace::new(setup.rate, setup.domain_rate, now);
+        let kept = kept.and_then(|kept| serde_json::from_str::<Kept>(kept).ok());
+        let (pace, breaker, trouble) = match kept {
+            Some(kept) => (fresh.resume(kept.pace), kept.breaker.resume(now), kept.trouble),
+            None => (fresh, Breaker::default(), None),
+        };
+        Line {
+            name: setup.name,
+            connections: setup.connections,
+            sessions: JoinSet::new(),
+            claimed: VecDeque::new(),
+            held: 0,
+            pace,
+            breaker,
+            window: 2 * setup.connections * setup.relay.setup().window,
+            queue: Arc::new(Queue::new(setup.relay)),
+            trouble,
+        }
+    }
+
+    /// The form that is kept.
+    pub(super) fn kept(&self) -> String {
+        let kept = Kept {
+            pace: self.pace.clone(),
+            breaker: self.breaker.clone(),
+            sessions: self.sessions.len(),
+            connections: self.connections,
+            trouble: self.trouble.clone(),
+        };
+        serde_json::to_string(&kept).expect("numbers and names can always be written")
+    }
+
+    /// How many more deliveries may be claimed for it.
+    pub(super) fn wants(&self, now: Millis) -> usize {
+        match self.breaker.gate(now) {
+            Gate::Closed if self.claimed.len() < self.window => 2 * self.window,
+            Gate::Closed => 0,
+            Gate::Probe => 1_usize.saturating_sub(self.held + self.claimed.len()),
+            Gate::Open(_) => 0,
+        }
+    }
+
+    /// Claimed deliveries to mark now: as many as sessions can use before the next
+    /// group, and only where the pace allows. The others go to `back`.
+    pub(super) fn choose(
+        &mut self,
+        now: Millis,
+        back: &mut Vec<Entry>,
+    ) -> Vec<(Claim, Arc<Running>)> {
+        if self.queue.waiting() == 0 && self.held >= self.window / 2 {
+            self.window = (self.window * 2).min(ledger::GROUP);
+        }
+        let room = match self.breaker.gate(now) {
+            Gate::Closed => self.window.saturating_sub(self.held),
+            Gate::Probe => 1_usize.saturating_sub(self.held),
+            Gate::Open(_) => 0,
+        };
+        let mut chosen = Vec::with_capacity(room.min(self.claimed.len()));
+        while chosen.len() < room
+            && let Some((claim, issue)) = self.claimed.pop_front()
+        {
+            if issue.halted.load(Ordering::Relaxed) {
+                back.push(verdict::back(&claim, Millis(0)));
+                continue;
+            }
+            match self.pace.admit(&claim.domain, now) {
+                Ok(()) => chosen.push((claim, issue)),
+                Err(later) => back.push(verdict::back(&claim, later)),
+            }
+        }
+        chosen
+    }
+
+    /// Looks at sessions that ended; answers how those that never came to be failed.
+    pub(super) fn dismiss(&mut self) -> anyhow::Result<Vec<Outcome>> {
+        let mut unopened = Vec::new();
+        while let Some(ended) = self.sessions.try_join_next() {
+            match ended.context("a session panicked")? {
+                Ended::Served => {}
+                Ended::Unopened(outcome) => unopened.push(outcome),
+                Ended::Journal(error) => return Err(error.into()),
+            }
+        }
+        Ok(unopened)
+    }
+
+    /// As many sessions as there is work for.
+    pub(super) fn staff(&mut self, pool: &Arc<Pool>, now: Millis) {
+        let most = match self.breaker.gate(now) {
+            Gate::Closed => self.connections,
+            Gate::Probe => 1,
+            Gate::Open(_) => 0,
+        };
+        let wanted = most.min(self.sessions.len() + self.queue.waiting());
+        while self.sessions.len() < wanted {
+            self.sessions.spawn(pool::serve(Arc::clone(pool), Arc::clone(&self.queue)));
+        }
+    }
+}
