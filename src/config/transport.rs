@@ -75,8 +75,7 @@ struct Fields {
     port: Option<u16>,
     tls: Option<Tls>,
     user: Option<String>,
-    password: Option<Secret>,
-    token_command: Option<Vec<String>>,
+    password: Option<Proof>,
     mechanism: Option<Mechanism>,
     ca_file: Option<PathBuf>,
     connections: Option<usize>,
@@ -100,7 +99,7 @@ impl TryFrom<Fields> for Transport {
 
     fn try_from(f: Fields) -> Result<Self, String> {
         let tls = f.tls.unwrap_or(Tls::Starttls);
-        let login = login(f.user, f.password, f.token_command, f.mechanism)?;
+        let login = login(f.user, f.password, f.mechanism)?;
         if login.is_some() && tls == Tls::None {
             return Err(
                 "a password is never sent without TLS; set tls = \"starttls\" or \"implicit\""
@@ -149,34 +148,88 @@ impl TryFrom<Fields> for Transport {
     }
 }
 
+/// What stands as `password`.
+enum Proof {
+    Secret(Secret),
+    Command(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Proof {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let value = toml::Value::deserialize(from)?;
+        if let Some(table) = value.as_table()
+            && let Some(command) = table.get("command")
+        {
+            let words = command.clone().try_into::<Vec<String>>().ok();
+            let words =
+                words.filter(|words| table.len() == 1 && words.iter().all(|w| !w.is_empty()));
+            return words.filter(|words| !words.is_empty()).map(Proof::Command).ok_or_else(|| {
+                D::Error::custom(
+                    "a command is a list: { command = [\"/usr/bin/PROGRAM\", \"ARGUMENT\"] }",
+                )
+            });
+        }
+        let secret = Secret::deserialize(value);
+        secret.map(Proof::Secret).map_err(|error| D::Error::custom(error.message()))
+    }
+}
+
 fn login(
     user: Option<String>,
-    password: Option<Secret>,
-    command: Option<Vec<String>>,
+    password: Option<Proof>,
     mechanism: Option<Mechanism>,
 ) -> Result<Option<Login>, String> {
     let refuse = |why: &str| Err(why.to_owned());
-    match (user, password, command) {
-        (None, None, None) if mechanism.is_some() => {
+    match (user, password) {
+        (None, None) if mechanism.is_some() => {
             refuse("mechanism without user; add user and password")
         }
-        (None, None, None) => Ok(None),
-        (None, ..) => refuse("password or token_command without user; add user = \"NAME\""),
-        (Some(_), None, None) => {
+        (None, None) => Ok(None),
+        (None, Some(_)) => refuse("password without user; add user = \"NAME\""),
+        (Some(_), None) => {
             refuse("user without password; add password = { credential = \"NAME\" }")
         }
-        (Some(_), Some(_), Some(_)) => refuse("password and token_command; one of them is needed"),
-        (Some(user), Some(password), None) => Ok(Some(Login::Secret(user, password))),
-        (Some(user), None, Some(command)) => {
-            if mechanism != Some(Mechanism::Xoauth2) {
-                return refuse("token_command is for mechanism = \"xoauth2\"");
-            }
-            if command.first().is_none_or(String::is_empty) {
-                return refuse(
-                    "token_command names no program; [\"/usr/bin/PROGRAM\", \"ARGUMENT\"]",
-                );
-            }
-            Ok(Some(Login::Command(user, command)))
+        (Some(user), Some(Proof::Secret(password))) => Ok(Some(Login::Secret(user, password))),
+        (Some(user), Some(Proof::Command(words))) if mechanism == Some(Mechanism::Xoauth2) => {
+            Ok(Some(Login::Command(user, words)))
+        }
+        (Some(_), Some(Proof::Command(_))) => {
+            refuse("password = { command = … } prints access tokens; add mechanism = \"xoauth2\"")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &str) -> Result<Transport, String> {
+        toml::from_str(&format!("host = \"mail.example.de\"\n{more}"))
+            .map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    #[test]
+    fn a_log_in_is_whole_or_refused_with_a_way_out() {
+        assert!(read("").unwrap().login.is_none());
+        let command =
+            "user = \"u\"\nmechanism = \"xoauth2\"\npassword = { command = [\"/bin/t\", \"-x\"] }";
+        let login = read(command).unwrap().login;
+        assert!(matches!(login, Some(Login::Command(_, words)) if words == ["/bin/t", "-x"]));
+        let secret = "user = \"u\"\npassword = { file = \"p\" }";
+        assert!(matches!(read(secret).unwrap().login, Some(Login::Secret(..))));
+        for (text, words) in [
+            ("user = \"u\"", "add password"),
+            ("password = { file = \"p\" }", "add user"),
+            ("mechanism = \"plain\"", "add user and password"),
+            ("user = \"u\"\npassword = \"p\"", "never written here"),
+            ("user = \"u\"\npassword = { command = [\"t\"] }", "xoauth2"),
+            ("user = \"u\"\npassword = { command = \"t\" }", "a command is a list"),
+            ("user = \"u\"\npassword = { command = [] }", "a command is a list"),
+            ("mails_in_flight = 0", "1 to 32"),
+        ] {
+            let said = read(text).unwrap_err();
+            assert!(said.contains(words), "{text}: {said}");
         }
     }
 }

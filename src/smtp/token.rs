@@ -104,7 +104,7 @@ impl Tokens {
 
 /// What the command prints. Its errors go where ours go; the token goes nowhere else.
 async fn run(words: &[String]) -> anyhow::Result<String> {
-    let (program, arguments) = words.split_first().context("token_command is empty")?;
+    let (program, arguments) = words.split_first().context("no program is named")?;
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(std::process::Stdio::null())
