@@ -278,16 +278,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                     }
                 }
                 "BDAT" => {
-                    let size: usize = upper.split(' ').nth(1).unwrap().parse().unwrap();
-                    while self.input.len() < size {
-                        if !self.fill().await? {
-                            return Ok(End::Gone);
-                        }
-                    }
-                    let content: Vec<u8> = self.input.drain(..size).collect();
-                    if self.to.is_none() {
-                        self.say("503 5.5.1 No recipient").await?;
-                    } else if !self.keep(content).await? {
+                    if !self.chunk(&upper).await? {
                         return Ok(End::Gone);
                     }
                 }
@@ -397,6 +388,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             assert!(line.len() <= 1000, "a line is too long");
             assert!(!line[..end].iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')));
             content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        }
+        self.keep(content).await
+    }
+
+    /// One chunk, which is a whole mail; whether the session goes on.
+    async fn chunk(&mut self, line: &str) -> std::io::Result<bool> {
+        let size: usize = line.split(' ').nth(1).unwrap().parse().unwrap();
+        while self.input.len() < size {
+            if !self.fill().await? {
+                return Ok(false);
+            }
+        }
+        let content: Vec<u8> = self.input.drain(..size).collect();
+        if self.to.is_none() {
+            self.say("503 5.5.1 No recipient").await?;
+            return Ok(true);
         }
         self.keep(content).await
     }
