@@ -43,7 +43,7 @@ pub fn paragraphs(text: &str) -> Vec<String> {
 }
 
 /// An address that a mail may link to, or none. What would break a line or an
-/// attribute is percent-encoded.
+/// attribute is percent-encoded; a name and a password before the host are left out.
 pub fn url(address: &str) -> Option<String> {
     let address = address.trim();
     let lower = address.to_ascii_lowercase();
@@ -52,7 +52,17 @@ pub fn url(address: &str) -> Option<String> {
     if rest.is_empty() {
         return None;
     }
-    Some(encoded(address))
+    Some(encoded(&without_credentials(address)))
+}
+
+/// Without what stands before an `@` in front of a host.
+fn without_credentials(address: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.into() };
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]).into(),
+        None => address.into(),
+    }
 }
 
 /// An address that a picture may come from, or none.
@@ -132,6 +142,8 @@ mod tests {
             url("HTTPS://example.org/ü \"x").as_deref(),
             Some("HTTPS://example.org/%C3%BC%20%22x")
         );
+        assert_eq!(url("https://a:b@c@example.org/@x").as_deref(), Some("https://example.org/@x"));
+        assert_eq!(url("mailto:a@example.org").as_deref(), Some("mailto:a@example.org"));
         assert_eq!(picture("cid:a@example.org").as_deref(), Some("cid:a@example.org"));
         assert_eq!(picture("data:image/png;base64,AA"), None);
     }

@@ -234,11 +234,6 @@ pub fn article_anchor(index: usize) -> String {
     format!("a{}", index + 1)
 }
 
-/// The place of a section on the web page of the issue, counted from 0.
-pub fn section_anchor(index: usize) -> String {
-    format!("s{}", index + 1)
-}
-
 /// Whoever publishes, fit to be shown.
 pub(crate) fn tidy_publication(publication: &Publication) -> Publication {
     tidy::publication(publication)

@@ -80,11 +80,12 @@ pub fn style(dark: &Palette) -> Markup {
          .f{{width:100%!important;max-width:100%!important}}\
          .g{{width:100%!important}}\
          .p{{-webkit-hyphens:auto;hyphens:auto}}\
-         .big{{font-size:34px!important}}\
+         .big{{font-size:34px!important}}.band{{font-size:30px!important}}\
          .gap{{padding-top:14px!important}} }}\
          @media (prefers-color-scheme:dark){{{}{}.r{{border-color:{line}!important}}.q{{border-color:{link}!important}}\
          .lt{{display:none!important}}.dk{{display:block!important}} }}\
-         {}{}[data-ogsc] .r{{border-color:{line}!important}}[data-ogsc] .q{{border-color:{link}!important}}",
+         {}{}[data-ogsc] .r{{border-color:{line}!important}}[data-ogsc] .q{{border-color:{link}!important}}\
+         [data-ogsc] .lt{{display:none!important}}[data-ogsc] .dk{{display:block!important}}",
         rules("", "background-color", &grounds),
         rules("", "color", &words),
         rules("[data-ogsb] ", "background-color", &grounds),

@@ -10,7 +10,7 @@ use crate::publication::{Imprint, Publication};
 
 mod english;
 mod german;
-mod hard;
+pub mod hard;
 pub mod service;
 
 /// The kinds of issues that there are samples of.

@@ -7,7 +7,7 @@ use crate::brand::Headings;
 use crate::look::{Look, TABLE};
 
 /// A row with the heading.
-pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
+pub fn html(title: &str, look: &Look<'_>) -> Markup {
     let light = &look.plan.light;
     let style = |size: u8, extra: &str| {
         format!(
@@ -20,7 +20,7 @@ pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
             look,
             &html! {
                 td class="q" style={ "border-left:5px solid " (light.link) ";padding:2px 0 2px 14px" } {
-                    h2 id=(anchor) class="h" style=(style(24, "")) { (title) }
+                    h2 class="h" style=(style(24, "")) { (title) }
                 }
             },
         ),
@@ -28,7 +28,7 @@ pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
             (block::space(look, 40))
             tr {
                 td class="n" bgcolor=(light.tint) style={ "background-color:" (light.tint) ";padding:14px 24px" } {
-                    h2 id=(anchor) class="h" style=(style(23, "")) { (title) }
+                    h2 class="h" style=(style(23, "")) { (title) }
                 }
             }
         },
@@ -36,7 +36,7 @@ pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
             look,
             &html! {
                 td align="center" style="text-align:center" {
-                    h2 id=(anchor) class="h" style=(style(26, "")) { (title) }
+                    h2 class="h" style=(style(26, "")) { (title) }
                     table role="presentation" align="center" border="0" cellpadding="0" cellspacing="0" width="56" style="margin:0 auto;width:56px" {
                         tr {
                             td class="q" height="10" style={ "border-bottom:3px solid " (light.link) ";height:10px;font-size:1px;line-height:1px" } {}
@@ -49,7 +49,7 @@ pub fn html(title: &str, anchor: &str, look: &Look<'_>) -> Markup {
             look,
             &html! {
                 td class="r" style={ "border-top:3px solid " (light.line) ";padding:10px 0 0 0" } {
-                    h2 id=(anchor) class="h" style=(style(21, ";font-style:italic")) { (title) }
+                    h2 class="h" style=(style(21, ";font-style:italic")) { (title) }
                 }
             },
         ),

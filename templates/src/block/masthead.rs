@@ -97,7 +97,7 @@ fn band(head: &Head<'_>, look: &Look<'_>) -> Markup {
                 @if let Some(dateline) = head.dateline() {
                     p class="i" style=(words(15, 400, "0 0 6px 0")) { (dateline) }
                 }
-                p class="i big" style=(words(34, 700, "0")) { (head.publication.name) }
+                p class="i big band" style=(words(34, 700, "0")) { (head.publication.name) }
                 @if let Some(claim) = &head.publication.claim {
                     p class="i" style=(words(17, 400, "6px 0 0 0")) { (claim) }
                 }
@@ -178,11 +178,11 @@ fn muted(look: &Look<'_>, size: u8, margin: &str) -> String {
 fn logo(logo: &Logo, home: Option<&str>, look: &Look<'_>, centred: bool) -> Markup {
     let margin = if centred { "0 auto" } else { "0" };
     let (width, height) = (logo.width, logo.height);
-    let picture = |class: &str, url: &str, alt: &str, display: &str| {
-        let style = format!(
-            "display:{display};border:0;margin:{margin};width:{width}px;height:auto;font-family:{};font-size:18px;color:{}",
-            look.plan.fonts.heading, look.plan.light.band_text
-        );
+    let style = format!(
+        "display:block;border:0;margin:{margin};width:{width}px;height:auto;font-family:{};font-size:18px;color:{}",
+        look.plan.fonts.heading, look.plan.light.band_text
+    );
+    let picture = |class: &str, url: &str, alt: &str| {
         html! { img class=(class) src=(url) alt=(alt) width=(width) height=(height) style=(style); }
     };
     let align = if centred { "center" } else { "left" };
@@ -192,11 +192,11 @@ fn logo(logo: &Logo, home: Option<&str>, look: &Look<'_>, centred: bool) -> Mark
                 td align=(align) style="padding:0 0 18px 0" {
                     @match (&logo.dark_url, home) {
                         (Some(dark), _) => {
-                            (picture("i lt", &logo.url, &logo.alt, "block"))
-                            (picture("dk", dark, "", "none;mso-hide:all"))
+                            (picture("i lt", &logo.url, &logo.alt))
+                            div class="dk" style="display:none;mso-hide:all" { (picture("i", dark, "")) }
                         },
-                        (None, Some(home)) => a href=(home) { (picture("i", &logo.url, &logo.alt, "block")) },
-                        (None, None) => (picture("i", &logo.url, &logo.alt, "block")),
+                        (None, Some(home)) => a href=(home) { (picture("i", &logo.url, &logo.alt)) },
+                        (None, None) => (picture("i", &logo.url, &logo.alt)),
                     }
                 }
             }

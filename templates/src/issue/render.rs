@@ -119,7 +119,7 @@ fn sections_html(issue: &Issue, look: &Look<'_>) -> Markup {
     let mut articles = 0;
     for (index, section) in issue.sections.iter().enumerate() {
         if let Some(title) = &section.title {
-            rows.push(heading::html(title, &issue::section_anchor(index), look));
+            rows.push(heading::html(title, look));
         }
         let opens = index == 0 && section.title.is_none();
         let mut above = None;

@@ -31,7 +31,7 @@ pub fn render(mail: &Preferences<'_>, brand: &Brand, language: Language) -> Mail
             title: "Der Link zu Ihren Einstellungen".to_owned(),
             pieces: vec![
                 text(format!(
-                    "Sie haben den Link zu Ihren Einstellungen für {name} angefordert. Dort ändern Sie Name, Adresse und Themen, legen eine Pause ein oder melden sich ab."
+                    "Sie haben den Link zu Ihren Einstellungen für {name} angefordert. Dort können Sie Name, Adresse und Themen ändern, eine Pause einlegen oder den Newsletter abbestellen."
                 )),
                 press("Einstellungen öffnen", mail.url),
                 text(format!(
