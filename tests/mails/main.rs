@@ -1,8 +1,15 @@
 //! Writes every sample in every brand and language as the mail one reader gets,
 //! frozen, spliced and signed as deliveries are, with the DNS zone that belongs
-//! to the signature: `cargo run --example mails -- DIR`. For `tests/mails/judge`.
+//! to the signature and the pictures that belong to the mails:
+//! `cargo run --example mails -- DIR`. For `tests/mails/judge`.
+//!
+//! Beside the samples of the templates there is one with a logo, light and dark, and
+//! one whose pictures go along with it.
+
+mod logo;
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -10,16 +17,19 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use jiff::Zoned;
+use rundbrief::demo::picture::{Scene, paint};
 use rundbrief::letter::address::Office;
+use rundbrief::letter::enclosure::Enclosure;
 use rundbrief::letter::headers::Headers;
 use rundbrief::letter::reader::Recipient;
 use rundbrief::letter::splice::{Head, Reader};
 use rundbrief::letter::{self, Cover, dkim, mime};
+use rundbrief::source::picture;
 use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::key::Master;
 use rundbrief_subscribers::person::{Name, Person};
-use rundbrief_templates::brand::shipped;
-use rundbrief_templates::issue;
+use rundbrief_templates::brand::{Brand, Logo, shipped};
+use rundbrief_templates::issue::{self, Block};
 use rundbrief_templates::language::Language;
 use rundbrief_templates::mail::Mail;
 use rundbrief_templates::samples::{self, Sample};
@@ -45,26 +55,95 @@ fn main() -> anyhow::Result<()> {
     let dir = std::env::args().nth(1).context("usage: mails DIR")?;
     let dir = Path::new(&dir);
     fs::create_dir_all(dir)?;
+    let images = dir.join("images");
+    fs::create_dir_all(&images)?;
+    let photos = photos()?;
+    for (name, picture) in &photos {
+        fs::write(images.join(name), &picture.bytes)?;
+    }
     let post = Post::new()?;
     fs::write(dir.join("zone.json"), post.zone())?;
     for name in shipped::Name::ALL {
         let brand = shipped::brand(name);
+        let with_logo = with_logo(name, &images)?;
         for language in Language::ALL {
             let file =
                 |kind: &str| dir.join(format!("{}-{kind}-{}.eml", name.as_str(), language.tag()));
             for sample in Sample::ALL {
-                let slots = Slots::new(7);
-                let page = sample.issue(language);
-                let mail = issue::render(&page, &brand, language, &slots);
-                let letter = post.letter(&page, &mail, language, &slots)?;
+                let letter = post.letter(&sample.issue(language), &brand, language, &[])?;
                 fs::write(file(sample.name()), letter)?;
             }
+            let usual = Sample::Usual.issue(language);
+            fs::write(file("logo"), post.letter(&usual, &with_logo, language, &[])?)?;
+            let (enclosing, enclosures) = enclosing(usual, &photos, &post.office);
+            fs::write(file("embedded"), post.letter(&enclosing, &brand, language, &enclosures)?)?;
             for (kind, mail) in samples::service::all(&brand, language) {
                 fs::write(file(&format!("service-{kind}")), post.service(&mail, language)?)?;
             }
         }
     }
     Ok(())
+}
+
+/// The brand with a logo on a plate in its own colours, the files beside the mails.
+fn with_logo(name: shipped::Name, images: &Path) -> anyhow::Result<Brand> {
+    let mut plan = shipped::plan(name);
+    let (light, dark) = (plan.light, plan.dark);
+    let file = |kind: &str| format!("logo-{}-{kind}.png", name.as_str());
+    logo::paint(light.link, light.sheet, light.tint).save(images.join(file("light")))?;
+    logo::paint(dark.tint, dark.heading, dark.link).save(images.join(file("dark")))?;
+    let url = |kind: &str| format!("https://www.{DOMAIN}/media/{}", file(kind));
+    let shown = u16::try_from(logo::SIDE / 2)?;
+    plan.logo = Some(Logo {
+        url: url("light"),
+        dark_url: Some(url("dark")),
+        alt: "Stadt Musterhafen".to_owned(),
+        width: shown,
+        height: shown,
+    });
+    Brand::new(plan).map_err(|refusal| anyhow::anyhow!("{refusal}"))
+}
+
+/// Pictures under the names that the samples use, painted by the demo, in the samples' sizes.
+fn photos() -> anyhow::Result<Vec<(String, picture::Picture)>> {
+    let mut photos = Vec::new();
+    for (names, scene, (width, height)) in [
+        (["radweg-suedkai", "cycle-path"], Scene::Cycleway, (1200, 675)),
+        (["haushalt", "budget"], Scene::Library, (600, 450)),
+        (["werft", "shipyard"], Scene::Harbour, (600, 450)),
+        (["cafe", "cafe-en"], Scene::Market, (600, 450)),
+    ] {
+        let painted = image::load_from_memory(&paint(scene)?)?;
+        let fitting = painted.resize_to_fill(width, height, image::imageops::FilterType::Triangle);
+        let mut jpeg = Cursor::new(Vec::new());
+        fitting.write_to(&mut jpeg, image::ImageFormat::Jpeg)?;
+        let picture = picture::prepare(&jpeg.into_inner())?;
+        photos.extend(names.map(|name| (format!("{name}.jpg"), picture.clone())));
+    }
+    Ok(photos)
+}
+
+/// The issue with its pictures going along.
+fn enclosing(
+    mut issue: issue::Issue,
+    photos: &[(String, picture::Picture)],
+    office: &Office,
+) -> (issue::Issue, Vec<Enclosure>) {
+    let mut enclosures = Vec::new();
+    for block in issue.sections.iter_mut().flat_map(|section| &mut section.blocks) {
+        if let Block::Article(article) = block
+            && let Some(image) = &mut article.image
+            && let Some((_, picture)) = photos.iter().find(|(name, _)| image.url.ends_with(name))
+        {
+            image.url = office.enclosed(&picture.file());
+            enclosures.push(Enclosure {
+                file: picture.file(),
+                media_type: picture.format.media_type().to_owned(),
+                bytes: picture.bytes.clone(),
+            });
+        }
+    }
+    (issue, enclosures)
 }
 
 impl Post {
@@ -96,10 +175,12 @@ impl Post {
     fn letter(
         &self,
         page: &issue::Issue,
-        mail: &Mail,
+        brand: &Brand,
         language: Language,
-        slots: &Slots,
+        pictures: &[Enclosure],
     ) -> anyhow::Result<Vec<u8>> {
+        let slots = Slots::new(7);
+        let mail = issue::render(page, brand, language, &slots);
         let head = Head { issue: 12, newsletter: 3, language };
         let cover = Cover {
             head: head.clone(),
@@ -117,8 +198,9 @@ impl Post {
                 slug: "hafenpost",
                 number: 12,
             },
+            pictures,
         };
-        let letter = letter::freeze(&cover, mail, slots, &self.office, 9)?;
+        let letter = letter::freeze(&cover, &mail, &slots, &self.office, 9)?;
         let key = Master::new([7; 32]).token();
         let mut reader = Reader::default();
         let recipient = Recipient {
@@ -155,7 +237,7 @@ impl Post {
             .raw_header(raw("Auto-Submitted", "auto-generated"))
             .raw_header(raw("X-Auto-Response-Suppress", "OOF, AutoReply"))
             .raw_header(raw("Content-Language", language.tag()))
-            .multipart(mime::alternative(text, html, "=_service"))?;
+            .multipart(mime::alternative(text, html, Vec::new(), 9)?)?;
         Ok(self.signed(&message.formatted()))
     }
 
