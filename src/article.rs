@@ -257,11 +257,19 @@ pub struct WebAddress(String);
 #[error("{0:?} is no web address; it needs to begin with https://, http://, mailto: or tel:")]
 pub struct NoWebAddress(String);
 
+/// Takes a name and a password out of an address; says whether there were any.
+pub fn hide_credentials(url: &mut Url) -> bool {
+    let any = !url.username().is_empty() || url.password().is_some();
+    // Both refuse only addresses without a host, which have none of them.
+    any && url.set_username("").is_ok() && url.set_password(None).is_ok()
+}
+
 impl WebAddress {
-    /// Reads an absolute address.
+    /// Reads an absolute address; a name and a password before the host are left out.
     pub fn parse(text: &str) -> Result<Self, NoWebAddress> {
         let refuse = || NoWebAddress(text.chars().take(200).collect());
-        let url = Url::parse(text.trim()).map_err(|_| refuse())?;
+        let mut url = Url::parse(text.trim()).map_err(|_| refuse())?;
+        hide_credentials(&mut url);
         match url.scheme() {
             "http" | "https" if url.has_host() => Ok(Self(url.into())),
             "mailto" | "tel" => Ok(Self(url.into())),

@@ -18,6 +18,13 @@ const SHORT_FORMS: &[&str] = &[
     "st", "stellv", "str", "tel", "univ", "ver", "vgl", "vs", "z.b", "zzgl",
 ];
 
+/// Whether a character makes what follows read in another order than it is written
+/// (UAX #9, sections 2.1 to 2.4): one line can so seem to say what it does not. A
+/// direction is told by `dir`; the two marks of RTL text, which only place punctuation, stay.
+pub fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// One line of text: white space to single spaces, invisible characters and controls gone.
 pub fn squeeze(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -26,7 +33,7 @@ pub fn squeeze(text: &str) -> String {
         match c {
             '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => {}
             c if c.is_whitespace() => gap = true,
-            c if c.is_control() => {}
+            c if c.is_control() || reorders(c) => {}
             c => {
                 if gap && !out.is_empty() {
                     out.push(' ');
@@ -187,6 +194,7 @@ mod tests {
     #[test]
     fn invisible_characters_go() {
         assert_eq!(squeeze(" a\u{a0}\u{a0} b\u{ad}c\u{200b}\u{feff}\n"), "a bc");
+        assert_eq!(squeeze("Rechnung\u{202e}fdp.exe\u{2069}"), "Rechnungfdp.exe");
     }
 
     #[test]

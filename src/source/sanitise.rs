@@ -1,14 +1,18 @@
 //! The one list of what survives of foreign HTML, and the one way to make `article::Html`.
 //!
 //! Pictures do not survive: they become records of their own. Neither do styles, classes,
-//! scripts, forms or frames. What is not listed loses its tag and keeps its text.
+//! scripts, forms or frames, names and passwords in addresses, or characters that turn
+//! round the order of what is read. What is not listed loses its tag and keeps its text.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use ammonia::{Builder, UrlRelative};
+use url::Url;
 
-use crate::article::Html;
+use crate::article::{self, Html};
+use crate::source::prose;
 
 /// The elements of an article's body.
 pub const TAGS: &[&str] = &[
@@ -84,13 +88,28 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .clean_content_tags(WITH_CONTENT.iter().copied().collect())
         .url_relative(UrlRelative::Deny)
         .link_rel(None)
-        .strip_comments(true);
+        .strip_comments(true)
+        .attribute_filter(|_, attribute, value| match attribute {
+            "href" => Some(without_credentials(value)),
+            _ => Some(value.into()),
+        });
     builder
 });
 
 /// What survives of a fragment.
 pub fn clean(fragment: &str) -> Html {
-    Html::sanitised(SANITISER.clean(fragment).to_string())
+    let mut clean = SANITISER.clean(fragment).to_string();
+    // After parsing, since a character can be written in many ways.
+    clean.retain(|c| !prose::reorders(c));
+    Html::sanitised(clean)
+}
+
+/// An address as it is, but for a name and a password before its host: they are a secret
+/// that is not the readers', or there to make `https://bank.example@elsewhere/` look like
+/// what it is not.
+fn without_credentials(address: &str) -> Cow<'_, str> {
+    let Ok(mut url) = Url::parse(address) else { return address.into() };
+    if article::hide_credentials(&mut url) { String::from(url).into() } else { address.into() }
 }
 
 #[cfg(test)]
@@ -103,6 +122,14 @@ mod tests {
             r#"<p onclick="x()" class="c" style="color:red">Ein <b>Satz</b> mit <a href="javascript:alert(1)">Falle</a>, <a href="/rel">Rest</a> und <a href="https://example.org/?a=1&b=2" target="_blank">Ziel</a>.</p><script>alert(1)</script><img src=x onerror=alert(1)><h1>Titel</h1>"#,
         );
         insta::assert_snapshot!(html.as_str(), @r#"<p>Ein Satz mit <a>Falle</a>, <a>Rest</a> und <a href="https://example.org/?a=1&amp;b=2">Ziel</a>.</p>Titel"#);
+    }
+
+    #[test]
+    fn an_address_keeps_no_password_and_words_keep_their_order() {
+        let html = clean(
+            "<p lang=\"de\">Ab&#x202e;cde\u{2067} <a href=\"https://anna:geheim@example.org/a?b=1&amp;c=2\">Plan</a> <a href=\"https://bank.example@evil.example/\">Bank</a> <a href=\"mailto:a@example.org\">Post</a></p>",
+        );
+        insta::assert_snapshot!(html.as_str(), @r#"<p lang="de">Abcde <a href="https://example.org/a?b=1&amp;c=2">Plan</a> <a href="https://evil.example/">Bank</a> <a href="mailto:a@example.org">Post</a></p>"#);
     }
 
     #[test]
