@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod dkim;
+pub mod enclosure;
 pub mod headers;
 pub mod mime;
 pub mod reader;
@@ -16,6 +17,7 @@ use rundbrief_templates::mail::Mail;
 use rundbrief_templates::slot::{Slot, Slots};
 
 use address::Office;
+use enclosure::Enclosure;
 use headers::Headers;
 use mime::Hole;
 use splice::{Head, Letter, Marks, Personal};
@@ -27,13 +29,15 @@ pub struct Cover<'a> {
     pub head: Head,
     /// The header.
     pub headers: Headers<'a>,
+    /// Pictures that go along where the mail shows them; empty where they are linked.
+    pub pictures: &'a [Enclosure],
 }
 
 /// Freezes a rendered mail. `slots` are the marks it was rendered with; `nonce` is
 /// fresh randomness.
 ///
 /// # Errors
-/// A header cannot be written.
+/// A header cannot be written, or a picture that should go along is not there.
 pub fn freeze(
     cover: &Cover<'_>,
     mail: &Mail,
@@ -48,10 +52,22 @@ pub fn freeze(
     };
     let text = encode(&mail.text, Personal::GreetingText);
     let html = encode(&mail.html, Personal::GreetingHtml);
-    let boundary = format!("=_{nonce:032x}");
-    let body = mime::alternative(text, html, &boundary);
+    let shown = enclosure::shown(&mail.html, cover.pictures, &office.domain);
+    anyhow::ensure!(
+        shown.len() == different(&mail.html),
+        "a picture that should go along is not in the database; add its article again"
+    );
+    let pictures = shown.iter().map(|picture| picture.part(&office.domain));
+    let pictures = pictures.collect::<anyhow::Result<Vec<_>>>()?;
+    let body = mime::alternative(text, html, pictures, nonce)?;
     let message = headers::message(&cover.headers, office, &marks, body)?;
     Ok(Letter::cut(cover.head.clone(), &message, &marks))
+}
+
+/// How many pictures HTML shows that are in the mail itself.
+fn different(html: &str) -> usize {
+    let sources = html.split("src=\"cid:").skip(1).filter_map(|rest| rest.split('"').next());
+    sources.collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// Puts the part of an address that is the same for all before its slot, so that only

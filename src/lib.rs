@@ -17,8 +17,8 @@
 //!   it, fetches them, and cleans their HTML once, at the door.
 //! * [`newsletter`] is a publication and its rules; [`schedule`] says when it is due;
 //!   [`issue`] composes an edition from what is new and is a state machine.
-//! * [`letter`] renders an issue once, freezes it with *slots*, and splices each
-//!   reader's own data in; [`subscriber`] holds those readers.
+//! * [`letter`] renders an issue once, freezes it with *slots* and, where a newsletter
+//!   wants that, its pictures, and splices each reader's own data in; [`subscriber`] holds those readers.
 //! * [`delivery`] is the ledger and the workers that write it; [`smtp`] speaks to
 //!   relays and receives what comes back; [`bounce`] reads that.
 //! * [`store`] hides which database it is; [`config`] is `rundbrief.toml`.

@@ -12,10 +12,11 @@ use super::subscriber::{self, newsletter_named};
 use super::{Context, Open, issue_check, issue_edit, issue_preview};
 use crate::audit;
 use crate::delivery::sums;
-use crate::issue::freeze::{Chance, Material};
+use crate::issue::freeze::{self, Chance, Material};
 use crate::issue::state::Step;
 use crate::issue::{self, Issue, IssueId, archive, draft, due, preflight};
 use crate::letter::address::Office;
+use crate::letter::enclosure::Enclosure;
 use crate::newsletter::definition::Approval;
 use crate::newsletter::{self, Newsletter, NewsletterId};
 use crate::store::Store;
@@ -265,6 +266,7 @@ pub(super) struct Desk {
     pub(super) newsletter: Newsletter,
     pub(super) pieces: Vec<archive::Piece>,
     pub(super) office: Office,
+    pub(super) pictures: Vec<Enclosure>,
 }
 
 impl Desk {
@@ -272,7 +274,8 @@ impl Desk {
         let issue = issue_named(&open.store, name).await?;
         let newsletter = newsletter::get(&open.store, issue.newsletter_id).await?;
         let pieces = archive::pieces(&open.store, issue.id.0).await?;
-        Ok(Desk { issue, newsletter, pieces, office: Office::of(&open.config)? })
+        let pictures = freeze::enclosed(&open.store, &newsletter.definition, &pieces).await?;
+        Ok(Desk { issue, newsletter, pieces, office: Office::of(&open.config)?, pictures })
     }
 
     pub(super) fn material(&self) -> Material<'_> {
@@ -281,6 +284,7 @@ impl Desk {
             definition: &self.newsletter.definition,
             pieces: &self.pieces,
             office: &self.office,
+            pictures: &self.pictures,
         }
     }
 }

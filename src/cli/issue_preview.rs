@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use mail_parser::MessageParser;
+use mail_parser::{MessageParser, MessagePart};
 use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::person::{Name, Person, Salutation};
 use rundbrief_templates::language::Language;
@@ -15,9 +15,9 @@ use super::{Context, Open, subscriber};
 use crate::delivery::transport;
 use crate::issue::archive::Edition;
 use crate::issue::inbox;
-use crate::letter::dkim;
 use crate::letter::reader::Recipient;
 use crate::letter::splice::Reader;
+use crate::letter::{dkim, enclosure};
 use crate::smtp::envelope::Envelope;
 use crate::smtp::scope::{self, Scope};
 use crate::smtp::session::Session;
@@ -63,14 +63,23 @@ pub async fn run(context: &Context, open: &Open, arguments: Arguments) -> anyhow
     };
     let mail = one_copy(open, &desk, &address, &person)?;
     let parsed = MessageParser::default().parse(&mail).context("the mail cannot be parsed")?;
-    let part = |at: u32| parsed.part(at).and_then(|part| part.text_contents()).unwrap_or_default();
+    let words = |part: Option<&MessagePart<'_>>| {
+        part.and_then(MessagePart::text_contents).unwrap_or_default().to_owned()
+    };
     let folder = &arguments.out;
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let mut written = vec![
-        write(folder, "mail.txt", part(1).as_bytes())?,
-        write(folder, "mail.html", part(2).as_bytes())?,
-        write(folder, "mail.eml", &mail)?,
-    ];
+    // A browser finds the pictures that go along with the mail beside the page.
+    let mut html = words(parsed.html_part(0));
+    let mut written = Vec::new();
+    for picture in enclosure::shown(&html, &desk.pictures, &desk.office.domain) {
+        written.push(write(folder, &picture.file, &picture.bytes)?);
+    }
+    for picture in &desk.pictures {
+        html = html.replace(&desk.office.enclosed(&picture.file), &picture.file);
+    }
+    written.push(write(folder, "mail.txt", words(parsed.text_part(0)).as_bytes())?);
+    written.push(write(folder, "mail.html", html.as_bytes())?);
+    written.push(write(folder, "mail.eml", &mail)?);
     let issue = &desk.issue;
     let edition = Edition {
         id: issue.id.0,

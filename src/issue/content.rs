@@ -15,6 +15,7 @@ pub struct Content {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signature: Vec<String>,
     /// In the order they are read.
+    #[serde(default)]
     pub sections: Vec<Section>,
 }
 

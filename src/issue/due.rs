@@ -136,8 +136,10 @@ pub async fn findings(
     let pieces = archive::pieces(store, issue.id.0).await?;
     let shown = super::shown_before(store, issue.id).await?;
     let definition = &newsletter.definition;
-    let material = Material { issue, definition, pieces: &pieces, office };
-    let mut findings = preflight::check(&material, &shown, now);
+    let pictures = &freeze::enclosed(store, definition, &pieces).await?;
+    let material = Material { issue, definition, pieces: &pieces, office, pictures };
+    let titles = link::titles(store, &material).await?;
+    let mut findings = preflight::check(&material, &shown, &titles, now);
     findings.extend(link::believed(store, &material, now).await?);
     Ok(findings)
 }
@@ -207,7 +209,8 @@ async fn begin_one(
     }
     let pieces = archive::pieces(store, issue.id.0).await?;
     let definition = &newsletter.definition;
-    let material = Material { issue, definition, pieces: &pieces, office };
+    let pictures = &freeze::enclosed(store, definition, &pieces).await?;
+    let material = Material { issue, definition, pieces: &pieces, office, pictures };
     let letter = match material.letter(now, chance) {
         Ok(letter) => letter,
         // It must not keep other issues from beginning.

@@ -12,13 +12,19 @@ use super::render::{self, Front};
 use super::state::Step;
 use super::{Error, Issue, IssueId};
 use crate::letter::address::Office;
+use crate::letter::enclosure::{self, Enclosure};
 use crate::letter::headers::Headers;
 use crate::letter::splice::{Head, Letter, content_hash};
 use crate::letter::{self, Cover};
-use crate::newsletter::definition::Definition;
+use crate::newsletter::definition::{Definition, Pictures};
+use crate::source::album::{self, Served};
 use crate::store::value::Millis;
 use crate::store::{Store, Tx};
 use crate::{on, read};
+
+/// Bytes of all pictures that go along with one mail; base64 makes a third more of them,
+/// and many mailboxes take no more than a few of such mails a week gladly.
+pub const PICTURES_MAX: usize = 1_000_000;
 
 /// Randomness for one letter: what its marks are made of.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +58,34 @@ pub struct Material<'a> {
     pub pieces: &'a [Piece],
     /// Where we are on the network.
     pub office: &'a Office,
+    /// Pictures that may go along: see [`enclosed`].
+    pub pictures: &'a [Enclosure],
+}
+
+/// The pictures of an issue's articles, for a newsletter that wants them to go along;
+/// none for another. The mail takes those that it shows.
+///
+/// # Errors
+/// The database failed.
+pub async fn enclosed(
+    store: &Store,
+    definition: &Definition,
+    pieces: &[Piece],
+) -> sqlx::Result<Vec<Enclosure>> {
+    let mut pictures: Vec<Enclosure> = Vec::new();
+    if definition.pictures == Pictures::Linked {
+        return Ok(pictures);
+    }
+    let images = pieces.iter().flat_map(|piece| &piece.record.images);
+    for file in images.filter_map(|image| image.file.as_deref()) {
+        if pictures.iter().all(|picture| picture.file != file)
+            && let Some(served) = album::serve(store, file).await?
+        {
+            let Served { media_type, bytes } = served;
+            pictures.push(Enclosure { file: file.to_owned(), media_type, bytes });
+        }
+    }
+    Ok(pictures)
 }
 
 impl Material<'_> {
@@ -102,8 +136,20 @@ impl Material<'_> {
                 slug: definition.slug.as_str(),
                 number: self.issue.number,
             },
+            pictures: self.pictures,
         };
+        let bytes = self.picture_bytes(&mail);
+        anyhow::ensure!(
+            bytes <= PICTURES_MAX,
+            "its pictures have {bytes} bytes; at most {PICTURES_MAX} go along with a mail"
+        );
         letter::freeze(&cover, &mail, &slots, self.office, chance.marks)
+    }
+
+    /// Bytes of the pictures that go along with each mail.
+    pub fn picture_bytes(&self, mail: &Mail) -> usize {
+        let shown = enclosure::shown(&mail.html, self.pictures, &self.office.domain);
+        shown.iter().map(|picture| picture.bytes.len()).sum()
     }
 
     /// What an approval covers: the mail to the letter, whoever reads it, whatever day.

@@ -3,16 +3,19 @@
 //! Each address is asked once a day at most, one at a time per host. What no answer was
 //! had from says so; where nothing at all answers, the fault is nearer home.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
+use scraper::Html;
 use url::Url;
 
 use super::freeze::Material;
-use super::preflight::Finding;
+use super::preflight::{self, Finding};
+use crate::source::charset;
 use crate::source::fetch::{Client, Error};
+use crate::source::head::Head;
 use crate::store::Store;
 use crate::store::value::Millis;
 use crate::{on, read, row};
@@ -35,6 +38,8 @@ row! {
         dead: i64,
         /// Why it is dead or doubtful; empty when it answered.
         why: String,
+        /// Of the page behind it, where it was read; else empty.
+        title: String,
         /// When it was asked.
         checked_at: Millis,
     }
@@ -81,7 +86,8 @@ pub async fn check(
         one.checked_at >= now.before(fresh)
     });
     let open = wanted.keys().filter(|address| known.iter().all(|one| one.address != **address));
-    let asked = ask(client, open, now).await;
+    let vague = vague(material);
+    let asked = ask(client, open, &vague, now).await;
     let nobody = asked.len() > 1 && asked.iter().all(|one| one.why.starts_with(UNREACHABLE));
     if nobody {
         return Ok(vec![Finding::look(
@@ -126,8 +132,46 @@ fn findings(wanted: &BTreeMap<String, String>, known: &[Known]) -> Vec<Finding> 
 /// What stands before the reason when no connection was had: it may be our own network.
 const UNREACHABLE: &str = "which cannot be reached";
 
+/// Addresses behind words that do not name them: their pages are read, so that a title can
+/// be proposed.
+fn vague(material: &Material<'_>) -> BTreeSet<String> {
+    let links = material.pieces.iter().flat_map(|piece| &piece.record.links);
+    let vague = links.filter(|link| link.url.is_web() && preflight::says_nothing(&link.text));
+    vague.map(|link| link.url.as_str().to_owned()).collect()
+}
+
+/// Titles of pages as earlier checks read them, by address.
+///
+/// # Errors
+/// The database failed.
+pub async fn titles(
+    store: &Store,
+    material: &Material<'_>,
+) -> sqlx::Result<BTreeMap<String, String>> {
+    let wanted = vague(material).into_iter().map(|address| (address, String::new())).collect();
+    let known = known(store, &wanted).await?;
+    let titled = known.into_iter().filter(|one| !one.title.is_empty());
+    Ok(titled.map(|one| (one.address, one.title)).collect())
+}
+
+/// The title of the page behind an address; empty where it has none.
+async fn title(client: &Client, url: &Url) -> Result<String, Error> {
+    let document = client.get(url).await?;
+    if document.content_type.as_deref().is_none_or(|kind| !kind.contains("html")) {
+        return Ok(String::new());
+    }
+    let (html, _) = charset::decode(&document.bytes, document.content_type.as_deref());
+    let head = Head::of(&Html::parse_document(&html), Some(&document.address));
+    Ok(head.headline.unwrap_or(head.document))
+}
+
 /// Asks addresses; those of one host one after the other.
-async fn ask(client: &Client, addresses: impl Iterator<Item = &String>, now: Millis) -> Vec<Known> {
+async fn ask(
+    client: &Client,
+    addresses: impl Iterator<Item = &String>,
+    vague: &BTreeSet<String>,
+    now: Millis,
+) -> Vec<Known> {
     let mut hosts: BTreeMap<String, Vec<Url>> = BTreeMap::new();
     for address in addresses {
         if let Ok(url) = Url::parse(address) {
@@ -137,11 +181,14 @@ async fn ask(client: &Client, addresses: impl Iterator<Item = &String>, now: Mil
     let one_host = |urls: Vec<Url>| async move {
         let mut found = Vec::with_capacity(urls.len());
         for url in urls {
-            let (dead, why) = match client.probe(&url).await {
-                Ok(_) => (false, String::new()),
-                Err(error) => judge(&error),
+            let address = String::from(url.clone());
+            let asked = match vague.contains(&address) {
+                true => title(client, &url).await,
+                false => client.probe(&url).await.map(|_| String::new()),
             };
-            found.push(Known { address: url.into(), dead: dead.into(), why, checked_at: now });
+            let (dead, why) = asked.as_ref().err().map_or((false, String::new()), judge);
+            let title = asked.unwrap_or_default();
+            found.push(Known { address, dead: dead.into(), why, title, checked_at: now });
         }
         found
     };
@@ -169,7 +216,7 @@ async fn known(store: &Store, wanted: &BTreeMap<String, String>) -> sqlx::Result
     let mut known = Vec::new();
     for address in wanted.keys() {
         let row: Option<Known> = read!(store, |db| sqlx::query_as(
-            "select address, dead, why, checked_at from link where address = $1"
+            "select address, dead, why, title, checked_at from link where address = $1"
         )
         .bind(address)
         .fetch_optional(db)
@@ -183,14 +230,16 @@ async fn remember(store: &Store, asked: &[Known]) -> sqlx::Result<()> {
     let mut tx = store.begin().await?;
     for one in asked {
         on!(tx, |c| sqlx::query(
-            "insert into link (address, dead, why, checked_at)
-             values ($1, $2, $3, $4)
+            "insert into link (address, dead, why, title, checked_at)
+             values ($1, $2, $3, $4, $5)
              on conflict (address) do update
-             set dead = excluded.dead, why = excluded.why, checked_at = excluded.checked_at"
+             set dead = excluded.dead, why = excluded.why, title = excluded.title,
+                 checked_at = excluded.checked_at"
         )
         .bind(&one.address)
         .bind(one.dead)
         .bind(&one.why)
+        .bind(&one.title)
         .bind(one.checked_at)
         .execute(c)
         .await

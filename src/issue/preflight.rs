@@ -3,6 +3,8 @@
 //! Pure: whether a link on the web is alive is asked by [`super::link`], and its
 //! findings are added by the caller.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rundbrief_templates::mail::Mail;
@@ -10,7 +12,7 @@ use rundbrief_templates::slot::{Slot, Slots};
 
 use super::archive::Piece;
 use super::content::Form;
-use super::freeze::Material;
+use super::freeze::{Material, PICTURES_MAX};
 use crate::article::{Image, Record};
 use crate::words;
 
@@ -22,6 +24,8 @@ const SUBJECT_SEEN: usize = 60;
 const PREHEADER: std::ops::RangeInclusive<usize> = 90..=130;
 /// Characters of an alternative text that are still listened to.
 const ALT_MAX: usize = 150;
+/// Bytes of pictures in each mail from which on a reader waits for it.
+const PICTURES_HEAVY: usize = 300_000;
 /// What a template or a designer left behind, in lower case.
 const LEFT_BEHIND: [&str; 7] = ["{{", "}}", "{%", "%}", "lorem ipsum", "[todo", "xxxx"];
 /// Alternative texts that say nothing, in lower case.
@@ -88,21 +92,30 @@ pub fn blocked(findings: &[Finding]) -> bool {
 }
 
 /// Everything that can be said without asking the network; what blocks comes first.
-/// `shown_before` are the titles of articles that earlier issues showed.
-pub fn check(material: &Material<'_>, shown_before: &[String], now: Timestamp) -> Vec<Finding> {
+/// `shown_before` are the titles of articles that earlier issues showed, `titles` those
+/// of pages that links lead to.
+pub fn check(
+    material: &Material<'_>,
+    shown_before: &[String],
+    titles: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let zone = material.definition.time_zone.zone();
     let today = zone.to_datetime(now).date();
     imprint(material, &mut findings);
     envelope(material, today, &mut findings);
-    articles(material, now, today, &mut findings);
+    articles(material, titles, now, today, &mut findings);
     for title in shown_before {
         let remedy = "leave it out unless it is meant to come again";
         findings.push(Finding::look(title, "an earlier issue showed it", remedy));
     }
     let slots = Slots::new(0);
     match material.render(today, &slots) {
-        Ok(mail) => rendered(&mail, &slots, &mut findings),
+        Ok(mail) => {
+            rendered(&mail, &slots, &mut findings);
+            weight(material.picture_bytes(&mail), &mut findings);
+        }
         Err(error) => findings.push(Finding::blocks(
             "brand",
             error.to_string(),
@@ -155,7 +168,13 @@ fn envelope(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
     }
 }
 
-fn articles(material: &Material<'_>, now: Timestamp, today: Date, findings: &mut Vec<Finding>) {
+fn articles(
+    material: &Material<'_>,
+    titles: &BTreeMap<String, String>,
+    now: Timestamp,
+    today: Date,
+    findings: &mut Vec<Finding>,
+) {
     if material.pieces.is_empty() {
         findings.push(Finding::blocks(
             "issue",
@@ -179,7 +198,7 @@ fn articles(material: &Material<'_>, now: Timestamp, today: Date, findings: &mut
             over(material, record, now, findings);
         }
         pictures(record, findings);
-        links(material, record, findings);
+        links(material, titles, record, findings);
     }
 }
 
@@ -223,7 +242,7 @@ fn pictures(record: &Record, findings: &mut Vec<Finding>) {
         if alt.is_empty() {
             let remedy = "say in a few words what it shows, at its source";
             findings.push(Finding::blocks(place.clone(), "has no alternative text", remedy));
-        } else if says_nothing(alt) {
+        } else if shows_nothing(alt) {
             let what = format!("has the alternative text {alt:?}, which says nothing");
             findings.push(Finding::look(place.clone(), what, "say what it shows"));
         } else if alt.chars().count() > ALT_MAX {
@@ -242,7 +261,7 @@ fn name(image: &Image) -> &str {
 }
 
 /// A file name, a number, or a word such as "Bild".
-fn says_nothing(alt: &str) -> bool {
+fn shows_nothing(alt: &str) -> bool {
     let lower = alt.to_lowercase();
     let file = [".jpg", ".jpeg", ".png", ".gif", ".webp"].iter().any(|end| lower.ends_with(end));
     let bare = lower.trim_matches(|c: char| !c.is_alphabetic());
@@ -250,13 +269,24 @@ fn says_nothing(alt: &str) -> bool {
     file || code || EMPTY_ALTS.contains(&bare)
 }
 
-fn links(material: &Material<'_>, record: &Record, findings: &mut Vec<Finding>) {
+/// Whether the words of a link do not say where it leads.
+pub(super) fn says_nothing(words: &str) -> bool {
+    let words = words.trim().to_lowercase();
+    let words = words.trim_matches(|c: char| !c.is_alphanumeric());
+    EMPTY_LINKS.contains(&words) || words.starts_with("http") || words.is_empty()
+}
+
+fn links(
+    material: &Material<'_>,
+    titles: &BTreeMap<String, String>,
+    record: &Record,
+    findings: &mut Vec<Finding>,
+) {
     for link in &record.links {
-        let text = link.text.trim().to_lowercase();
-        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-        if EMPTY_LINKS.contains(&text) || text.starts_with("http") || text.is_empty() {
+        if says_nothing(&link.text) {
             let what = format!("has a link {:?} to {}", link.text, link.url);
-            let target = target(material.pieces, link.url.as_str());
+            let page = || titles.get(link.url.as_str()).map(String::as_str);
+            let target = target(material.pieces, link.url.as_str()).or_else(page);
             let remedy = match target {
                 Some(title) => format!("call it by its target: {title:?}"),
                 None => "let its words name the target".to_owned(),
@@ -321,6 +351,22 @@ fn rendered(mail: &Mail, slots: &Slots, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Pictures that go along with each mail.
+fn weight(bytes: usize, findings: &mut Vec<Finding>) {
+    let what = |most: usize| {
+        format!("{} kB of pictures go along with each mail; {} kB are", bytes / 1_000, most / 1_000)
+    };
+    if bytes > PICTURES_MAX {
+        let what = format!("{} allowed", what(PICTURES_MAX));
+        let remedy = "link them (pictures = \"linked\" in the newsletter's file), or show fewer";
+        findings.push(Finding::blocks("issue", what, remedy));
+    } else if bytes > PICTURES_HEAVY {
+        let what = format!("{} a lot on a phone", what(PICTURES_HEAVY));
+        let remedy = "show fewer pictures, or link them (pictures = \"linked\")";
+        findings.push(Finding::look("issue", what, remedy));
+    }
+}
+
 /// What is wrong with the order of headings: one `h1` first, no level left out.
 fn headings(html: &str) -> Option<String> {
     let mut last = 0;
@@ -340,4 +386,34 @@ fn headings(html: &str) -> Option<String> {
         last = level;
     }
     (last == 0).then(|| "has no heading".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(html: &str, text: &str) -> Vec<String> {
+        let slots = Slots::new(0);
+        let mark = slots.mark(Slot::Unsubscribe);
+        let fill = |part: &str| part.replace("LEAVE", &mark);
+        let mail = Mail { subject: String::new(), text: fill(text), html: fill(html) };
+        let mut findings = Vec::new();
+        rendered(&mail, &slots, &mut findings);
+        assert!(findings.iter().all(|one| one.severity == Severity::Blocks));
+        findings.into_iter().map(|one| one.what).collect()
+    }
+
+    #[test]
+    fn a_mail_that_nobody_can_leave_or_read_is_blocked() {
+        assert_eq!(found("<h1>A</h1><hr><h2 id=x>B</h2>LEAVE", "LEAVE"), Vec::<String>::new());
+        assert_eq!(found("<h1>A</h1>LEAVE", ""), ["has no link to unsubscribe"]);
+        assert_eq!(
+            found("<h1>A</h1><h3>B</h3>LEAVE", "LEAVE"),
+            ["has a heading of level 3 below one of level 1"]
+        );
+        assert_eq!(found("<h1>A</h1><h1>B</h1>LEAVE", "LEAVE"), ["has two headings of level 1"]);
+        assert_eq!(found("<p>A</p>LEAVE", "LEAVE"), ["has no heading"]);
+        let long = format!("<h1>A</h1>{}LEAVE", "x".repeat(HTML_MAX));
+        assert!(found(&long, "LEAVE")[0].ends_with("bytes of HTML; Gmail clips beyond 100000"));
+    }
 }

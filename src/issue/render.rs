@@ -9,7 +9,7 @@ use super::archive::Piece;
 use super::content::{Content, Form, Item};
 use crate::article::{self, Moment, Record};
 use crate::letter::address::Office;
-use crate::newsletter::definition::Definition;
+use crate::newsletter::definition::{Definition, Pictures};
 
 /// More articles than this are shown with small pictures.
 const LARGE_PICTURES: usize = 3;
@@ -83,10 +83,15 @@ struct Place<'a> {
     small: bool,
 }
 
-fn editorial(words: &str, signature: &[String]) -> Editorial {
+/// The paragraphs of an editorial; blank lines part them.
+pub fn paragraphs(words: &str) -> Vec<String> {
     let paragraphs = words.split("\n\n").map(str::trim).filter(|words| !words.is_empty());
+    paragraphs.map(|words| words.replace('\n', " ")).collect()
+}
+
+fn editorial(words: &str, signature: &[String]) -> Editorial {
     Editorial {
-        paragraphs: paragraphs.map(|words| words.replace('\n', " ").as_str().into()).collect(),
+        paragraphs: paragraphs(words).iter().map(|words| words.as_str().into()).collect(),
         signature: signature.to_vec(),
     }
 }
@@ -104,7 +109,7 @@ fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {
         title: record.title.clone(),
         subtitle: record.subtitle.clone(),
         teaser: record.teaser.clone(),
-        image: record.images.iter().find_map(|image| picture(image, place.office)),
+        image: record.images.iter().find_map(|image| picture(image, place)),
         url: url(place, piece),
         link_text: None,
         links: Vec::new(),
@@ -120,9 +125,13 @@ fn kicker(record: &Record, section: Option<&str>) -> Option<String> {
 }
 
 /// Our copy of a picture; one that could not be had is shown nowhere.
-fn picture(image: &article::Image, office: &Office) -> Option<Image> {
+fn picture(image: &article::Image, place: &Place<'_>) -> Option<Image> {
+    let file = image.file.as_deref()?;
     Some(Image {
-        url: office.picture(image.file.as_deref()?),
+        url: match place.definition.pictures {
+            Pictures::Linked => place.office.picture(file),
+            Pictures::Embedded => place.office.enclosed(file),
+        },
         alt: image.alt.clone(),
         caption: image.caption.clone(),
         credit: image.credit.clone(),

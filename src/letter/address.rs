@@ -57,6 +57,11 @@ impl Office {
         format!("{}/{name}", self.issue(newsletter, number))
     }
 
+    /// A picture of our own that goes along with the mail; `file` as below.
+    pub fn enclosed(&self, file: &str) -> String {
+        format!("cid:{}", super::enclosure::id(file, &self.domain))
+    }
+
     /// A picture of our own; `file` is [`crate::article::Image::file`].
     pub fn picture(&self, file: &str) -> String {
         format!("{}/picture/{file}", self.base)

@@ -125,13 +125,29 @@ pub fn quoted_printable(text: &str, holes: &[Hole]) -> Vec<u8> {
     out
 }
 
-/// `multipart/alternative` of a text and an HTML part, both already encoded.
-/// `boundary` must hold `=_`, which quoted-printable cannot.
-pub fn alternative(text: Vec<u8>, html: Vec<u8>, boundary: &str) -> MultiPart {
-    MultiPart::alternative()
-        .boundary(boundary)
-        .singlepart(part("text/plain; charset=utf-8; format=flowed", text))
-        .singlepart(part("text/html; charset=utf-8", html))
+/// `multipart/alternative` of a text and an HTML part, both already encoded; pictures
+/// stand beside the HTML in a `multipart/related`. Boundaries hold `=_`, which neither
+/// quoted-printable nor base64 can.
+///
+/// # Errors
+/// Never in practice: the content type of the related part is ours.
+pub fn alternative(
+    text: Vec<u8>,
+    html: Vec<u8>,
+    pictures: Vec<SinglePart>,
+    nonce: u128,
+) -> anyhow::Result<MultiPart> {
+    let whole = MultiPart::alternative()
+        .boundary(format!("=_{nonce:032x}"))
+        .singlepart(part("text/plain; charset=utf-8; format=flowed", text));
+    let html = part("text/html; charset=utf-8", html);
+    if pictures.is_empty() {
+        return Ok(whole.singlepart(html));
+    }
+    // RFC 2387, section 3.1: `type` names the part that the others belong to.
+    let kind = format!("multipart/related; type=\"text/html\"; boundary=\"=_r{nonce:032x}\"");
+    let related = MultiPart::builder().header(ContentType::parse(&kind)?).singlepart(html);
+    Ok(whole.multipart(pictures.into_iter().fold(related, MultiPart::singlepart)))
 }
 
 fn part(content_type: &'static str, encoded: Vec<u8>) -> SinglePart {

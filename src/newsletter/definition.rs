@@ -34,6 +34,9 @@ pub struct Definition {
     /// How the mails look.
     #[serde(default)]
     pub brand: Choice,
+    /// How pictures reach the reader.
+    #[serde(default)]
+    pub pictures: Pictures,
     /// The publisher's web site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home_url: Option<Address>,
@@ -67,6 +70,17 @@ pub struct Definition {
     /// What to do when something is late, unknown, due.
     #[serde(default)]
     pub policies: Policies,
+}
+
+/// How pictures reach the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pictures {
+    /// They stand on our server, and the reader's program loads them.
+    #[default]
+    Linked,
+    /// They go along with each mail: seen without loading, and no server hears of it.
+    Embedded,
 }
 
 /// Who the mails are from.

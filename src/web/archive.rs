@@ -4,6 +4,7 @@
 //! breadcrumb, title, subtitle, pictures with alternative text and credit, the
 //! body, links, a way back. It runs under the sandboxing policy.
 
+use anyhow::Context as _;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,7 +20,8 @@ use super::words::{self, Words};
 use super::{SANDBOX, Site, raw};
 use crate::article::{Event, Image, Record};
 use crate::issue::archive::{self, Edition, PAGE, Piece};
-use crate::issue::calendar;
+use crate::issue::content::Content;
+use crate::issue::{calendar, render};
 use crate::newsletter::{self, Newsletter};
 
 /// Where a list goes on.
@@ -97,6 +99,8 @@ pub async fn issue(
             Some(_) | None => sections.push((&piece.section, vec![piece])),
         }
     }
+    let content: Content = serde_json::from_str(&edition.content)
+        .with_context(|| format!("content of issue {}", edition.id))?;
     // The mail's list of contents leads to these places.
     let mut articles = 0;
     let mut place = |piece: &Piece| {
@@ -109,6 +113,7 @@ pub async fn issue(
         p class="kicker" { (shelf.line(&edition)) }
         h1 { (edition.subject) }
         p class="lead" { (edition.preheader) }
+        (editorial(&content))
         @for (section, within) in &sections {
             @if !section.is_empty() { h2 { (section) } }
             ul class="list" {
@@ -118,6 +123,25 @@ pub async fn issue(
         p class="way-back" { a href=(shelf.root()) { (words.back_to_archive) } }
     };
     Ok(page::of(shelf.house(), shelf.language(), &edition.subject, body).policy(SANDBOX).kept())
+}
+
+/// The words of the editors, without the greeting that a reader's mail has.
+fn editorial(content: &Content) -> Markup {
+    html! {
+        @if let Some(words) = &content.editorial {
+            div class="editorial" {
+                @for paragraph in render::paragraphs(words) { p { (paragraph) } }
+                @if !content.signature.is_empty() {
+                    p {
+                        @for (index, line) in content.signature.iter().enumerate() {
+                            @if index > 0 { br; }
+                            (line)
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// `/archive/{newsletter}/{number}/{article}`: the article, by slug or key; with `.ics`

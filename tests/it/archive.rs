@@ -84,12 +84,16 @@ impl Visit {
         let state = if frozen { "finished" } else { "draft" };
         let issue: i64 = on!(tx, |c| sqlx::query_scalar(
             "insert into issue (newsletter_id, number, state, subject, preheader, content, frozen_at, created_at, updated_at)
-             values (1, $1, $2, 'Neue Radwege & mehr', 'Und was sonst geschah', '{}', $3, 1, 1)
+             values (1, $1, $2, 'Neue Radwege & mehr', 'Und was sonst geschah', $4, $3, 1, 1)
              returning id"
         )
         .bind(number)
         .bind(state)
         .bind(frozen.then_some(MORNING))
+        .bind(sqlx::types::Json(serde_json::json!({
+            "editorial": "diese Woche wird gebaut.\n\nWir sagen <b>wo</b>.",
+            "signature": ["Kim Beispiel", "für das Presseamt"],
+        })))
         .fetch_one(c)
         .await)
         .unwrap();
@@ -163,6 +167,9 @@ async fn a_draft_does_not_exist_and_a_frozen_issue_does(app: App) {
     let issue = visit.get("/archive/musterhafen/1").await;
     assert_eq!(issue.status, 200);
     assert!(issue.body.contains("href=\"/archive/musterhafen/1/neue-radwege-am-hafen\""));
+    let words = "<p>diese Woche wird gebaut.</p><p>Wir sagen &lt;b&gt;wo&lt;/b&gt;.</p>\
+                 <p>Kim Beispiel<br>für das Presseamt</p>";
+    assert!(issue.body.contains(words), "{}", issue.body);
     for nowhere in [
         "/archive/other",
         "/archive/1",

@@ -149,7 +149,9 @@ fn letter(
     pieces: &[archive::Piece],
 ) -> rundbrief::letter::splice::Letter {
     let (definition, office) = (&newsletter.definition, &office());
-    Material { issue, definition, pieces, office }.letter(monday(), chance()).unwrap()
+    Material { issue, definition, pieces, office, pictures: &[] }
+        .letter(monday(), chance())
+        .unwrap()
 }
 
 async fn what_one_issue_shows_the_next_does_not(app: App) {
@@ -306,7 +308,7 @@ async fn an_approval_covers_the_mail_to_the_letter(app: App) {
     let pieces = archive::pieces(&app.store, one.id.0).await.unwrap();
     let hash = |issue: &Issue, newsletter: &Newsletter| {
         let (definition, office) = (&newsletter.definition, &office());
-        Material { issue, definition, pieces: &pieces, office }.hash().unwrap()
+        Material { issue, definition, pieces: &pieces, office, pictures: &[] }.hash().unwrap()
     };
     let seen = hash(&one, &newsletter);
     let mut tx = app.store.begin().await.unwrap();

@@ -22,14 +22,14 @@ on_both![
     what_is_not_there_is_said,
 ];
 
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ended {
-    fn object(&self) -> Value {
+    pub fn object(&self) -> Value {
         assert_eq!(self.code, 0, "{}", self.err);
         serde_json::from_str(self.out.lines().last().unwrap()).unwrap()
     }
@@ -51,7 +51,7 @@ fn run_as(user: &str, app: &App, line: &str) -> Ended {
     }
 }
 
-fn run(app: &App, line: &str) -> Ended {
+pub fn run(app: &App, line: &str) -> Ended {
     run_as("anna", app, line)
 }
 

@@ -4,6 +4,7 @@
 use mail_parser::{MessageParser, MimeHeaders as _};
 use proptest::prelude::*;
 use rundbrief::letter::address::Office;
+use rundbrief::letter::enclosure::Enclosure;
 use rundbrief::letter::headers::Headers;
 use rundbrief::letter::reader::Recipient;
 use rundbrief::letter::splice::{Head, Letter, Reader, content_hash};
@@ -32,6 +33,10 @@ fn head() -> Head {
 }
 
 fn freeze(mail: &Mail) -> Letter {
+    enclosing(mail, &[]).unwrap()
+}
+
+fn enclosing(mail: &Mail, pictures: &[Enclosure]) -> anyhow::Result<Letter> {
     let sender = EmailAddress::parse("newsletter@example.de").unwrap();
     let reply_to = EmailAddress::parse("redaktion@example.de").unwrap();
     let date = "2026-11-23T08:00:00+01:00[Europe/Berlin]".parse().unwrap();
@@ -49,8 +54,8 @@ fn freeze(mail: &Mail) -> Letter {
         slug: "musterhafen",
         number: 7,
     };
-    let cover = Cover { head: head(), headers };
-    letter::freeze(&cover, mail, &Slots::new(SLOTS), &office(), CUT).unwrap()
+    let cover = Cover { head: head(), headers, pictures };
+    letter::freeze(&cover, mail, &Slots::new(SLOTS), &office(), CUT)
 }
 
 fn person(salutation: Salutation, given: &str, family: &str) -> Person {
@@ -128,6 +133,41 @@ fn the_header_says_what_receivers_ask_for() {
         assert!(line.len() <= 78 && line.is_ascii(), "{line}");
         assert!(!line.contains(['\r', '\n']));
     }
+}
+
+#[test]
+fn pictures_that_go_along_stand_beside_the_html() {
+    let hash = "0123456789abcdef".repeat(4);
+    let picture = |hash: &str, end: &str, kind: &str, byte: u8| Enclosure {
+        file: format!("{hash}.{end}"),
+        media_type: kind.to_owned(),
+        bytes: (0..=255).map(|at: u8| at.wrapping_add(byte)).collect(),
+    };
+    let shown = picture(&hash, "png", "image/png", 9);
+    let unused = picture(&"9".repeat(64), "jpg", "image/jpeg", 0);
+    let mut mail = mail();
+    let source = office().enclosed(&shown.file);
+    mail.html = format!("{}<img src=\"{source}\" alt=\"x\">", mail.html);
+    assert!(enclosing(&mail, &[]).unwrap_err().to_string().contains("go along"));
+
+    let letter = enclosing(&mail, &[unused, shown.clone()]).unwrap();
+    let mail = spliced(&letter, &person(Salutation::Ms, "Anna", "Beispiel"));
+    let parsed = MessageParser::default().parse(mail.as_bytes()).unwrap();
+    let kind = |at: u32| {
+        let kind = parsed.part(at).unwrap().content_type().unwrap();
+        format!("{}/{}", kind.ctype(), kind.subtype().unwrap())
+    };
+    let parts: Vec<String> = (0..parsed.parts.len()).map(|at| kind(at as u32)).collect();
+    let wanted =
+        ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"];
+    assert_eq!(parts, wanted);
+    let image = parsed.part(4).unwrap();
+    assert_eq!(image.contents(), shown.bytes);
+    assert_eq!(image.content_id(), Some("0123456789abcdef0123456789abcdef@news.example.de"));
+    assert_eq!(image.content_disposition().unwrap().ctype(), "inline");
+    let related = parsed.part(2).unwrap().content_type().unwrap();
+    assert_eq!(related.attribute("type"), Some("text/html"));
+    assert!(mail.split("\r\n").all(|line| line.len() <= 78 && line.is_ascii()), "{mail}");
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::response::Html;
 use axum::routing::any;
 use jiff::SignedDuration;
 use rundbrief::article::entry::{self, Identity};
-use rundbrief::article::{Html, Link, Record, WebAddress};
+use rundbrief::article::{self, Link, Record, WebAddress};
 use rundbrief::issue::freeze::Material;
 use rundbrief::issue::preflight::Finding;
 use rundbrief::issue::{archive, due, link};
@@ -19,7 +20,11 @@ use rundbrief::source::reach::Reach;
 use crate::app::{App, on_both};
 use crate::issue::{apply, composed, monday, office};
 
-on_both![links_are_asked_once_and_judged, an_offline_machine_blocks_nothing];
+on_both![
+    links_are_asked_once_and_judged,
+    a_link_called_here_is_proposed_the_title_of_its_page,
+    an_offline_machine_blocks_nothing,
+];
 
 /// A web site on loopback that counts how often it is asked.
 async fn site() -> (String, Arc<AtomicUsize>) {
@@ -34,6 +39,7 @@ async fn site() -> (String, Arc<AtomicUsize>) {
     };
     let router = Router::new()
         .route("/there", answer(StatusCode::OK))
+        .route("/plan", any(|| async { Html("<title>Plan der &amp; Wege\n| Stadt</title><p>x") }))
         .route("/gone", answer(StatusCode::NOT_FOUND))
         .route("/shy", answer(StatusCode::FORBIDDEN));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -42,15 +48,12 @@ async fn site() -> (String, Arc<AtomicUsize>) {
     (address, asked)
 }
 
-async fn article(app: &App, links: &[String]) {
-    let link = |url: &String| Link {
-        url: WebAddress::parse(url).unwrap(),
-        text: "Der ganze Plan".to_owned(),
-    };
+async fn article(app: &App, text: &str, links: &[String]) {
+    let link = |url: &String| Link { url: WebAddress::parse(url).unwrap(), text: text.to_owned() };
     let record = Record {
         title: "Neue Radwege".to_owned(),
         teaser: "Die Stadt baut vier Kilometer neue Radwege.".to_owned(),
-        body: serde_json::from_str::<Html>("\"<p>Text</p>\"").unwrap(),
+        body: serde_json::from_str::<article::Html>("\"<p>Text</p>\"").unwrap(),
         links: links.iter().map(link).collect(),
         ..Record::default()
     };
@@ -72,11 +75,11 @@ async fn links_are_asked_once_and_judged(app: App) {
     let newsletter = apply(&app, "").await;
     let (site, asked) = site().await;
     let links = ["there", "gone", "shy"].map(|path| format!("{site}/{path}"));
-    article(&app, &links).await;
+    article(&app, "Der ganze Plan", &links).await;
     let issue = composed(&app, &newsletter).await.unwrap();
     let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
     let (definition, office) = (&newsletter.definition, &office());
-    let material = Material { issue: &issue, definition, pieces: &pieces, office };
+    let material = Material { issue: &issue, definition, pieces: &pieces, office, pictures: &[] };
     let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
 
@@ -102,6 +105,27 @@ async fn links_are_asked_once_and_judged(app: App) {
     assert!(asked.load(Ordering::Relaxed) > once, "after a day it is asked again");
 }
 
+async fn a_link_called_here_is_proposed_the_title_of_its_page(app: App) {
+    let newsletter = apply(&app, "").await;
+    let (site, _) = site().await;
+    article(&app, "hier", &["plan", "gone"].map(|path| format!("{site}/{path}"))).await;
+    let issue = composed(&app, &newsletter).await.unwrap();
+    let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
+    let (definition, office) = (&newsletter.definition, &office());
+    let material = Material { issue: &issue, definition, pieces: &pieces, office, pictures: &[] };
+    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
+    let found = link::check(&app.store, &client, &material, monday()).await.unwrap();
+    assert_eq!(lines(&found, &site), ["blocks links to SITE/gone, which is gone (404)"]);
+    let findings = due::findings(&app.store, &issue, &newsletter, office, monday()).await.unwrap();
+    let remedy = |path: &str| {
+        let what = format!("has a link \"hier\" to {site}/{path}");
+        findings.iter().find(|one| one.what == what).unwrap().remedy.clone()
+    };
+    assert_eq!(remedy("plan"), "call it by its target: \"Plan der & Wege | Stadt\"");
+    assert_eq!(remedy("gone"), "let its words name the target");
+}
+
 async fn an_offline_machine_blocks_nothing(app: App) {
     let newsletter = apply(&app, "").await;
     // Nobody listens there: bound and let go.
@@ -115,10 +139,11 @@ async fn an_offline_machine_blocks_nothing(app: App) {
     definition.home_url = Some(address("home"));
     definition.privacy_url = address("privacy");
     definition.accessibility_url = None;
-    article(&app, &[]).await;
+    article(&app, "Der ganze Plan", &[]).await;
     let issue = composed(&app, &newsletter).await.unwrap();
     let office = &office();
-    let material = Material { issue: &issue, definition: &definition, pieces: &[], office };
+    let material =
+        Material { issue: &issue, definition: &definition, pieces: &[], office, pictures: &[] };
     let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
     let found = link::check(&app.store, &client, &material, monday()).await.unwrap();

@@ -22,6 +22,7 @@ mod dkim;
 mod doctor;
 mod dovecot;
 mod due;
+mod embedded;
 mod feed;
 mod fetch;
 mod house;

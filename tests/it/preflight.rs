@@ -1,5 +1,7 @@
 //! What stands in the way of an issue: each finding is found, and a good issue has none.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rundbrief::article::{ArticleId, Event, Html, Image, Link, Record, WebAddress};
 use rundbrief::issue::archive::Piece;
@@ -8,8 +10,11 @@ use rundbrief::issue::freeze::Material;
 use rundbrief::issue::preflight::{Severity, blocked, check};
 use rundbrief::issue::{Issue, IssueId};
 use rundbrief::letter::address::Office;
-use rundbrief::newsletter::{self, NewsletterId, definition::Definition};
+use rundbrief::letter::enclosure::Enclosure;
+use rundbrief::newsletter::definition::{Definition, Pictures};
+use rundbrief::newsletter::{self, NewsletterId};
 use rundbrief::store::value::Millis;
+use rundbrief_templates::brand::colour::Colour;
 use sqlx::types::Json;
 
 struct Desk {
@@ -17,6 +22,7 @@ struct Desk {
     issue: Issue,
     pieces: Vec<Piece>,
     shown: Vec<String>,
+    pictures: Vec<Enclosure>,
 }
 
 fn now() -> Timestamp {
@@ -76,11 +82,20 @@ impl Desk {
             issue: issue(content),
             pieces: vec![piece(1, record, "neue-radwege"), piece(2, event, "advent")],
             shown: Vec::new(),
+            pictures: Vec::new(),
         }
     }
 
     fn record(&mut self) -> &mut Record {
         &mut self.pieces[0].record
+    }
+
+    /// The newsletter's pictures go along; the only one has this many bytes.
+    fn enclose(&mut self, bytes: usize) {
+        self.definition.pictures = Pictures::Embedded;
+        let media_type = "image/jpeg".to_owned();
+        let file = "aa.jpg".to_owned();
+        self.pictures = vec![Enclosure { file, media_type, bytes: vec![7; bytes] }];
     }
 
     fn findings(&self) -> Vec<String> {
@@ -90,8 +105,9 @@ impl Desk {
             unsubscribe: None,
         };
         let (issue, definition, pieces) = (&self.issue, &self.definition, &self.pieces[..]);
-        let material = Material { issue, definition, pieces, office: &office };
-        let findings = check(&material, &self.shown, now());
+        let material =
+            Material { issue, definition, pieces, office: &office, pictures: &self.pictures };
+        let findings = check(&material, &self.shown, &BTreeMap::new(), now());
         let any = findings.iter().any(|finding| finding.severity == Severity::Blocks);
         assert_eq!(blocked(&findings), any);
         findings.iter().map(|one| format!("{} {}: {}", one.severity, one.place, one.what)).collect()
@@ -177,6 +193,15 @@ fn what_blocks_is_found() {
             "blocks {title}: links to https://intranet/plan, a name that only a private network knows"
         )
     );
+    let colours = found(|desk| desk.definition.brand.light.link = Some(Colour::rgb(0x5b_a3_e0)));
+    assert!(
+        colours.starts_with("blocks brand: light.link #5ba3e0 on light.sheet has contrast 2."),
+        "{colours}"
+    );
+    assert_eq!(
+        found(|desk| desk.enclose(1_000_001)),
+        "blocks issue: 1000 kB of pictures go along with each mail; 1000 kB are allowed"
+    );
     assert_eq!(found(|desk| drop(desk.pieces.remove(0))), "blocks article 1: is gone");
     assert_eq!(found(|desk| desk.pieces.clear()), "blocks issue: has no articles");
 }
@@ -220,6 +245,11 @@ fn what_an_editor_should_look_at_is_found() {
         found(|desk| desk.record().teaser = "Am 4. Juli 2025 war es so weit.".to_owned()),
         format!("look {title}: names the year 2025")
     );
+    assert_eq!(found(|desk| desk.enclose(300_000)), "");
+    assert_eq!(
+        found(|desk| desk.enclose(420_000)),
+        "look issue: 420 kB of pictures go along with each mail; 300 kB are a lot on a phone"
+    );
     assert_eq!(
         found(|desk| desk.shown = vec!["Neue Radwege".to_owned()]),
         "look Neue Radwege: an earlier issue showed it"
@@ -242,8 +272,9 @@ fn a_link_called_here_is_proposed_its_targets_title() {
         definition: &desk.definition,
         pieces: &desk.pieces,
         office: &office,
+        pictures: &[],
     };
-    let findings = check(&material, &[], now());
+    let findings = check(&material, &[], &BTreeMap::new(), now());
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].remedy, "call it by its target: \"Advent am Hafen\"");
 }

@@ -123,6 +123,7 @@ create table link (
     address text primary key,
     dead bigint not null,
     why text not null,            -- empty: it answered
+    title text not null,          -- of the page, where it was read; else empty
     checked_at bigint not null
 );
 
