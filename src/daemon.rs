@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::Open;
+use crate::delivery::sums;
 use crate::store::lock::Lock;
 use crate::store::value::Millis;
 use crate::web::{self, Site};
@@ -85,7 +86,7 @@ pub async fn run(open: Open) -> anyhow::Result<()> {
         tracing::error!(error = format!("{error:#}"), "daemon: records wait in the journal");
     }
     feeder.abort();
-    let remaining = tick::remaining(&open.store).await?;
+    let remaining = sums::open(&open.store).await?;
     tracing::info!(remaining, "daemon: stopped");
     open.store.close().await;
     match died {
@@ -109,7 +110,7 @@ pub async fn once(open: Open) -> anyhow::Result<i64> {
     mailboxes.once().await?;
     while tick.bounce().await? == Next::Again {}
     tick.end().await?;
-    let remaining = tick::remaining(&open.store).await?;
+    let remaining = sums::open(&open.store).await?;
     tracing::info!(remaining, "daemon: done for now");
     open.store.close().await;
     Ok(remaining)

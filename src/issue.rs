@@ -339,7 +339,7 @@ pub async fn cancel(tx: &mut Tx, issue: IssueId, now: Timestamp) -> Result<u64, 
     moved(tx, done, issue, Step::Cancel).await?;
     let taken_back = on!(*tx, |c| sqlx::query(
         "update delivery
-         set state = 'cancelled', worker_id = null, lease_until = null, changed_at = $2
+         set state = 'cancelled', worker_id = null, changed_at = $2
          where issue_id = $1 and state in ('queued', 'claimed', 'deferred')"
     )
     .bind(issue)

@@ -15,7 +15,6 @@ use crate::delivery::worker::{Round, Worker};
 use crate::issue::due::{self, Begun, Composed};
 use crate::issue::freeze::Chance;
 use crate::letter::address::Office;
-use crate::read;
 use crate::source::collect;
 use crate::source::fetch::Client;
 use crate::source::reach::Reach;
@@ -224,16 +223,4 @@ fn note(newsletter: &str, composed: &Composed) {
         Composed::Skipped => tracing::warn!(newsletter, "issue: its time passed, skipped"),
         Composed::Taken => {}
     }
-}
-
-/// Deliveries that are not at their end.
-///
-/// # Errors
-/// The database failed.
-pub async fn remaining(store: &Store) -> sqlx::Result<i64> {
-    let text = "
-        select count(*)
-        from delivery
-        where state in ('queued', 'claimed', 'sending', 'deferred', 'unknown')";
-    read!(store, |db| sqlx::query_scalar(text).fetch_one(db).await)
 }

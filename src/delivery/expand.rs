@@ -155,7 +155,10 @@ async fn start(
         set state = 'failed', cause = 'expired', worker_id = null, changed_at = $3
         where state in ('queued', 'deferred')
           and state = 'deferred'
-          and issue_id in (select id from issue where newsletter_id = $1 and id < $2)";
+          and issue_id in (
+              select id
+              from issue
+              where newsletter_id = $1 and id < $2 and state in ('sending', 'paused'))";
     on!(*tx, |c| {
         sqlx::query(text)
             .bind(at.newsletter_id)

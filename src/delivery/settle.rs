@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::journal::{Note, Record};
 use super::ledger::{self, Entry};
 use super::state::{Cause, DEATHS, State};
-use super::{DeliveryId, WorkerId, backoff};
+use super::{DeliveryId, WorkerId, backoff, sums, watch};
 use crate::issue::IssueId;
 use crate::smtp::reply::Reply;
 use crate::smtp::scope::{self, Scope};
@@ -217,6 +217,7 @@ pub async fn settle(store: &Store, evidence: Duration, now: Millis) -> sqlx::Res
         ) as n
         where n.issue_id = delivery.issue_id
           and delivery.state = 'unknown'
+          and delivery.state in ('claimed', 'sending', 'unknown')
           and delivery.changed_at <= $1
           and coalesce(n.policy, 'at_least_once') <> 'ask'";
     let done = on!(tx, |c| {
@@ -229,29 +230,35 @@ pub async fn settle(store: &Store, evidence: Duration, now: Millis) -> sqlx::Res
     Ok(done)
 }
 
-/// Closes an issue whose deliveries have all come to an end. A difference between
-/// the books and the frozen total is an alarm, and the issue stays open.
+/// Closes an issue whose deliveries have all come to an end. Only then every delivery
+/// is counted, once; a difference to the books or the frozen total is an alarm, and
+/// the issue is paused for somebody to look.
 ///
 /// # Errors
 /// The database failed.
 pub async fn finish(store: &Store, issue: IssueId, now: Millis) -> sqlx::Result<bool> {
-    let mut tx = store.begin().await?;
-    let text = "
-        select
-            count(*) as found,
-            cast(coalesce(sum(case
-                when state in ('accepted', 'failed', 'cancelled') then 1 else 0
-            end), 0) as bigint) as closed,
-            cast(coalesce((select total from issue where id = $1), 0) as bigint) as total
-        from delivery
-        where issue_id = $1";
-    let (found, closed, total): (i64, i64, i64) =
-        on!(tx, |c| sqlx::query_as(text).bind(issue).fetch_one(c).await)?;
-    if found != total {
-        tracing::error!(issue = issue.0, found, total, "delivery.books.differ");
+    let books = sums::of(store, issue).await?;
+    if books.add_up() && books.open() > 0 {
         return Ok(false);
     }
-    if closed != total {
+    let counted = sums::counted(store, issue).await?;
+    let rows = |state| counted.iter().filter(|(s, _)| *s == state).map(|(_, n)| n).sum::<i64>();
+    let right = books.add_up()
+        && rows(State::Accepted) == books.accepted
+        && rows(State::Failed) == books.failed
+        && rows(State::Cancelled) == books.cancelled
+        && counted.iter().map(|(_, n)| n).sum::<i64>() == books.total;
+    let mut tx = store.begin().await?;
+    if !right {
+        // Somebody may have queued more between the two looks; that is no difference.
+        if sums::within(&mut tx, issue).await? == books {
+            tracing::error!(issue = issue.0, ?books, ?counted, "delivery.books.differ");
+            watch::pause(&mut tx, issue, "the books differ from the ledger", now).await?;
+            tx.commit().await?;
+        }
+        return Ok(false);
+    }
+    if sums::within(&mut tx, issue).await?.open() > 0 {
         return Ok(false);
     }
     let text = "
@@ -263,7 +270,7 @@ pub async fn finish(store: &Store, issue: IssueId, now: Millis) -> sqlx::Result<
         on!(tx, |c| sqlx::query_as(text).bind(issue).bind(now).fetch_optional(c).await)?;
     tx.commit().await?;
     if done.is_some() {
-        tracing::info!(issue = issue.0, total, "delivery.finished");
+        tracing::info!(issue = issue.0, total = books.total, "delivery.finished");
     }
     Ok(done.is_some())
 }
@@ -337,6 +344,7 @@ async fn never_written(
              set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
              where worker_id = $1
                and state in ('sending', 'unknown')
+               and state in ('claimed', 'sending', 'unknown')
                and not exists (
                    select 1
                    from json_each($2) as o
@@ -347,6 +355,7 @@ async fn never_written(
              set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
              where worker_id = $1
                and state in ('sending', 'unknown')
+               and state in ('claimed', 'sending', 'unknown')
                and not exists (
                    select 1
                    from json_each_text($2::json) as o
@@ -374,7 +383,7 @@ pub async fn reap(
     let back = "
         update delivery
         set state = 'queued', worker_id = null, changed_at = $2
-        where worker_id = $1 and state = 'claimed'";
+        where worker_id = $1 and state = 'claimed' and state in ('claimed', 'sending', 'unknown')";
     let unknown = "
         update delivery
         set
@@ -385,7 +394,7 @@ pub async fn reap(
             stage = 'dot',
             reply = 'the worker died while the mail may have been on the wire',
             changed_at = $2
-        where worker_id = $1 and state = 'sending'";
+        where worker_id = $1 and state = 'sending' and state in ('claimed', 'sending', 'unknown')";
     let (mut returned, mut lost) = (0, 0);
     for worker in claims {
         returned += on!(*tx, |c| {

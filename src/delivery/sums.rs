@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use super::state::State;
 use crate::issue::IssueId;
-use crate::store::Store;
-use crate::{read, row};
+use crate::store::{Readers, Store, Tx};
+use crate::{on, read, row};
+
+/// Lines of one issue's books before they are folded.
+const LINES: i64 = 200;
 
 /// How many deliveries of an issue stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -24,6 +27,8 @@ pub struct Sums {
     pub deferred: i64,
     /// Given up.
     pub failed: i64,
+    /// Of these: refused for good while we were talking to the receiver.
+    pub refused: i64,
     /// Nobody can know.
     pub unknown: i64,
     /// Taken back before they were sent.
@@ -49,50 +54,89 @@ impl Sums {
 row! {
     /// One line of the books.
     Line {
-        /// Where.
-        state: State,
+        /// Where: a state, or a place that stands for several.
+        place: String,
         /// How many.
-        rows: i64,
-        /// Of these, bounced.
-        bounced: i64,
-        /// Of these, complained about.
-        complained: i64,
+        deliveries: i64,
     }
 }
 
-/// Counts an issue's deliveries.
+/// Reads an issue's books. They are kept in the transactions that move deliveries, so
+/// that nobody has to count ten million rows; only what is in workers' hands is counted.
 ///
 /// # Errors
 /// The database failed.
 pub async fn of(store: &Store, issue: IssueId) -> sqlx::Result<Sums> {
-    let total = "select coalesce(total, 0) from issue where id = $1";
-    let found: Option<(i64,)> =
-        read!(store, |db| sqlx::query_as(total).bind(issue).fetch_optional(db).await)?;
-    let text = "
-        select
-            state,
-            count(*) as rows,
-            cast(sum(case when evidence = 'bounced' then 1 else 0 end) as bigint) as bounced,
-            cast(sum(case when evidence = 'complained' then 1 else 0 end) as bigint) as complained
-        from delivery
-        where issue_id = $1
-        group by state";
-    let lines: Vec<Line> = read!(store, |db| sqlx::query_as(text).bind(issue).fetch_all(db).await)?;
-    let mut sums = Sums { total: found.map_or(0, |(total,)| total), ..Sums::default() };
-    for line in lines {
-        let place = match line.state {
-            State::Queued => &mut sums.queued,
-            State::Claimed => &mut sums.claimed,
-            State::Sending => &mut sums.sending,
-            State::Accepted => &mut sums.accepted,
-            State::Deferred => &mut sums.deferred,
-            State::Failed => &mut sums.failed,
-            State::Unknown => &mut sums.unknown,
-            State::Cancelled => &mut sums.cancelled,
-        };
-        *place = line.rows;
-        sums.bounced += line.bounced;
-        sums.complained += line.complained;
+    let lines: Vec<Line> = read!(store, |db| sqlx::query_as(include_str!("sums.sql"))
+        .bind(issue)
+        .fetch_all(db)
+        .await)?;
+    Ok(add(&lines))
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// The database failed.
+pub async fn within(tx: &mut Tx, issue: IssueId) -> sqlx::Result<Sums> {
+    let lines: Vec<Line> = on!(*tx, |c| sqlx::query_as(include_str!("sums.sql"))
+        .bind(issue)
+        .fetch_all(c)
+        .await)?;
+    Ok(add(&lines))
+}
+
+fn add(lines: &[Line]) -> Sums {
+    let at = |place: &str| {
+        lines.iter().filter(|line| line.place == place).map(|line| line.deliveries).sum::<i64>()
+    };
+    let (claimed, sending, refused) = (at("claimed"), at("sending"), at("refused"));
+    Sums {
+        total: at("total"),
+        queued: at("waiting") - claimed - sending,
+        claimed,
+        sending,
+        accepted: at("accepted"),
+        deferred: at("deferred"),
+        failed: at("failed") + refused,
+        refused,
+        unknown: at("unknown"),
+        cancelled: at("cancelled"),
+        bounced: at("bounced"),
+        complained: at("complained"),
     }
-    Ok(sums)
+}
+
+/// Counts every delivery of an issue, to compare with the books: once, when it ends.
+///
+/// # Errors
+/// The database failed.
+pub async fn counted(store: &Store, issue: IssueId) -> sqlx::Result<Vec<(State, i64)>> {
+    let text = "select state, count(*) from delivery where issue_id = $1 group by state";
+    read!(store, |db| sqlx::query_as(text).bind(issue).fetch_all(db).await)
+}
+
+/// Deliveries of all issues that something will still happen to.
+///
+/// # Errors
+/// The database failed.
+pub async fn open(store: &Store) -> sqlx::Result<i64> {
+    let text = "
+        select cast(coalesce(sum(deliveries), 0) as bigint)
+        from tally
+        where place in ('waiting', 'deferred', 'unknown')";
+    read!(store, |db| sqlx::query_scalar(text).fetch_one(db).await)
+}
+
+/// Folds the many lines that groups leave on PostgreSQL; SQLite has one a place.
+///
+/// # Errors
+/// The database failed.
+pub async fn fold(store: &Store) -> sqlx::Result<()> {
+    match store.readers() {
+        Readers::Sqlite(_) => Ok(()),
+        Readers::Postgres(pool) => {
+            sqlx::query(include_str!("sums_fold.sql")).bind(LINES).execute(pool).await.map(drop)
+        }
+    }
 }

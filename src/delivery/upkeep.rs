@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::ledger::Cursor;
 use super::pool::Running;
 use super::worker::{LEASE, Sending, WATCH, Worker};
-use super::{expand, settle, watch};
+use super::{expand, settle, sums, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::store::Tx;
@@ -44,6 +44,7 @@ impl Worker {
         }
         if due(self.last.settle, SETTLE) {
             settle::settle(&self.store, self.setup.evidence, now).await?;
+            sums::fold(&self.store).await?;
             self.last.settle = Some(now);
         }
         Ok(())

@@ -98,7 +98,7 @@ pub async fn shelves(store: &Store) -> sqlx::Result<Vec<Shelf>> {
          join issue i on i.newsletter_id = n.id
          where i.frozen_at is not null
            and (i.state <> 'cancelled' or exists (
-             select 1 from delivery d where d.issue_id = i.id and d.state = 'accepted'))
+             select 1 from tally t where t.issue_id = i.id and t.place = 'accepted' and t.deliveries > 0))
          group by n.id, n.slug, n.title, n.language
          order by n.title, n.id"
     )
@@ -153,7 +153,7 @@ pub async fn editions(store: &Store, newsletter: i64, below: i64) -> sqlx::Resul
            and number < $2
            and frozen_at is not null
            and (state <> 'cancelled' or exists (
-             select 1 from delivery d where d.issue_id = i.id and d.state = 'accepted'))
+             select 1 from tally t where t.issue_id = i.id and t.place = 'accepted' and t.deliveries > 0))
          order by number desc
          limit $3"
     )

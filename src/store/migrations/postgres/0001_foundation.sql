@@ -97,6 +97,10 @@ create table issue (
     content_hash bytea,           -- of the frozen letter
     total bigint,                 -- readers counted when frozen
     expand_cursor bigint not null default 0, -- last subscription expanded
+    wave_size bigint,                 -- so many go out first; null: all at once
+    wave_minutes bigint,              -- and so long the rest waits for what comes back
+    wave_until bigint,                -- until when; null: the first ones are not all out
+    guard jsonb,                   -- what a guard saw when it paused the issue; null: none did
     created_at bigint not null,
     frozen_at bigint,
     finished_at bigint,
@@ -222,7 +226,6 @@ create table delivery (
     attempts bigint not null default 0,
     deaths bigint not null default 0, -- workers that died while it was on the wire
     worker_id bigint,
-    lease_until bigint,
     next_at bigint not null default 0,  -- deferred, or queued again: not before
     transport text,               -- the one it was marked for last
     stage text,                   -- where the session stood when the outcome was known
@@ -234,12 +237,73 @@ create table delivery (
     changed_at bigint not null,
     constraint delivery_once unique (issue_id, address_hash)
 );
--- Three narrow indexes: the claim, the reaper, the books.
+-- Narrow indexes: the claim, the reaper, who did not get it.
 create index delivery_due on delivery (issue_id, next_at, id) where state in ('queued', 'deferred');
-create index delivery_held on delivery (state, lease_until) where state in ('claimed', 'sending', 'unknown');
+create index delivery_held on delivery (issue_id, state, worker_id) where state in ('claimed', 'sending', 'unknown');
+create index delivery_missing on delivery (issue_id, id) where state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained');
 create index delivery_by_subscriber on delivery (subscriber_id);
 -- Refused for good, and not yet counted for its reader.
 create index delivery_refused on delivery (id) where state = 'failed' and cause = 'permanent' and evidence is null;
+
+-- The books of an issue: how many of its deliveries stand where, by place (queued,
+-- claimed and sending are one: waiting), and how many bounced or were complained
+-- about. Kept by triggers, so that no statement can forget them. Each group adds
+-- lines instead of changing one, so that workers do not wait for each other; the
+-- sum counts, and a worker folds the lines now and then.
+create table tally (
+    issue_id bigint not null references issue (id) on delete cascade,
+    place text not null,
+    deliveries bigint not null
+);
+create index tally_by_issue on tally (issue_id);
+create function delivery_place(state text, cause text) returns text language sql immutable as $$
+    select case
+        when state in ('queued', 'claimed', 'sending') then 'waiting'
+        when state = 'failed' and cause = 'permanent' then 'refused'
+        else state
+    end
+$$;
+create function delivery_written() returns trigger language plpgsql as $$
+begin
+    insert into tally (issue_id, place, deliveries)
+    select issue_id, delivery_place(state, cause), count(*) from after group by 1, 2;
+    return null;
+end $$;
+create function delivery_moved() returns trigger language plpgsql as $$
+begin
+    insert into tally (issue_id, place, deliveries)
+    select issue_id, place, sum(n)
+    from (
+        select issue_id, delivery_place(state, cause) as place, 1 as n from after
+        union all
+        select issue_id, delivery_place(state, cause), -1 from before
+        union all
+        select issue_id, evidence, 1 from after where evidence in ('bounced', 'complained')
+        union all
+        select issue_id, evidence, -1 from before where evidence in ('bounced', 'complained')
+    ) as moves
+    group by 1, 2
+    having sum(n) <> 0;
+    return null;
+end $$;
+create function delivery_gone() returns trigger language plpgsql as $$
+begin
+    insert into tally (issue_id, place, deliveries)
+    select issue_id, place, -count(*)
+    from (
+        select issue_id, delivery_place(state, cause) as place from before
+        union all
+        select issue_id, evidence from before where evidence in ('bounced', 'complained')
+    ) as gone
+    group by 1, 2;
+    return null;
+end $$;
+create trigger delivery_written after insert on delivery
+    referencing new table as after for each statement execute function delivery_written();
+create trigger delivery_moved after update on delivery
+    referencing old table as before new table as after for each statement execute function delivery_moved();
+create trigger delivery_gone after delete on delivery
+    referencing old table as before for each statement execute function delivery_gone();
 
 -- Tries that did not end in "accepted", in the server's own words.
 create table attempt (

@@ -97,6 +97,10 @@ create table issue (
     content_hash blob,           -- of the frozen letter
     total integer,                 -- readers counted when frozen
     expand_cursor integer not null default 0, -- last subscription expanded
+    wave_size integer,                 -- so many go out first; null: all at once
+    wave_minutes integer,              -- and so long the rest waits for what comes back
+    wave_until integer,                -- until when; null: the first ones are not all out
+    guard text check (json_valid(guard)),                   -- what a guard saw when it paused the issue; null: none did
     created_at integer not null,
     frozen_at integer,
     finished_at integer,
@@ -222,24 +226,60 @@ create table delivery (
     attempts integer not null default 0,
     deaths integer not null default 0, -- workers that died while it was on the wire
     worker_id integer,
-    lease_until integer,
     next_at integer not null default 0,  -- deferred, or queued again: not before
     transport text,               -- the one it was marked for last
     stage text,                   -- where the session stood when the outcome was known
     code integer,                  -- reply code, three digits
     reply text,                   -- the server's own words, at most 1 KiB
     cause text,                   -- failed: permanent, expired, poison, unknown
+    -- Where the books count it: see tally.
+    place text generated always as (case
+        when state in ('queued', 'claimed', 'sending') then 'waiting'
+        when state = 'failed' and cause = 'permanent' then 'refused'
+        else state
+    end) virtual,
     evidence text check (evidence in ('bounced', 'complained', 'delayed', 'delivered', 'refused')),
     evidence_at integer,
     changed_at integer not null,
     constraint delivery_once unique (issue_id, address_hash)
 ) strict;
--- Three narrow indexes: the claim, the reaper, the books.
+-- Narrow indexes: the claim, the reaper, who did not get it.
 create index delivery_due on delivery (issue_id, next_at, id) where state in ('queued', 'deferred');
-create index delivery_held on delivery (state, lease_until) where state in ('claimed', 'sending', 'unknown');
+create index delivery_held on delivery (issue_id, state, worker_id) where state in ('claimed', 'sending', 'unknown');
+create index delivery_missing on delivery (issue_id, id) where state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained');
 create index delivery_by_subscriber on delivery (subscriber_id);
 -- Refused for good, and not yet counted for its reader.
 create index delivery_refused on delivery (id) where state = 'failed' and cause = 'permanent' and evidence is null;
+
+-- The books of an issue: how many of its deliveries stand where, by place (queued,
+-- claimed and sending are one: waiting), and how many bounced or were complained
+-- about. Kept by triggers, so that no statement can forget them.
+create table tally (
+    issue_id integer not null references issue (id) on delete cascade,
+    place text not null,
+    deliveries integer not null,
+    primary key (issue_id, place)
+) strict, without rowid;
+create trigger delivery_written after insert on delivery begin
+    insert into tally (issue_id, place, deliveries) values (new.issue_id, new.place, 1)
+    on conflict (issue_id, place) do update set deliveries = deliveries + 1;
+end;
+create trigger delivery_moved after update of state, cause on delivery when new.place <> old.place begin
+    update tally set deliveries = deliveries - 1 where issue_id = old.issue_id and place = old.place;
+    insert into tally (issue_id, place, deliveries) values (new.issue_id, new.place, 1)
+    on conflict (issue_id, place) do update set deliveries = deliveries + 1;
+end;
+create trigger delivery_evident after update of evidence on delivery when new.evidence is not old.evidence begin
+    update tally set deliveries = deliveries - 1
+    where issue_id = old.issue_id and place = old.evidence and old.evidence in ('bounced', 'complained');
+    insert into tally (issue_id, place, deliveries)
+    select new.issue_id, new.evidence, 1 where new.evidence in ('bounced', 'complained')
+    on conflict (issue_id, place) do update set deliveries = deliveries + 1;
+end;
+create trigger delivery_gone after delete on delivery begin
+    update tally set deliveries = deliveries - 1
+    where issue_id = old.issue_id and place in (old.place, old.evidence);
+end;
 
 -- Tries that did not end in "accepted", in the server's own words.
 create table attempt (
