@@ -7,12 +7,14 @@
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
 //! outcomes mean, [`pace`] how fast it may go.
 
+pub mod again;
 pub mod backoff;
 pub mod drain;
 pub mod expand;
 pub mod journal;
 pub mod ledger;
 pub mod line;
+pub mod missing;
 pub mod pace;
 pub mod pool;
 pub mod reasons;
@@ -20,6 +22,7 @@ pub mod settle;
 pub mod state;
 pub mod sums;
 pub mod transport;
+pub mod unknown;
 pub mod upkeep;
 pub mod verdict;
 pub mod watch;

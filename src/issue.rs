@@ -350,6 +350,27 @@ pub async fn cancel(tx: &mut Tx, issue: IssueId, now: Timestamp) -> Result<u64, 
     Ok(taken_back)
 }
 
+/// Lets an issue go out to further readers, or to some once more: a finished one is
+/// being sent again, a paused one goes on when it is resumed.
+///
+/// # Errors
+/// It was never sent, or was cancelled.
+pub async fn reopen(tx: &mut Tx, issue: IssueId, now: Timestamp) -> Result<(), Error> {
+    let done = on!(*tx, |c| sqlx::query(
+        "update issue
+         set state = case when state = 'finished' then 'sending' else state end,
+             finished_at = null, updated_at = $2
+         where id = $1
+           and (state in ('sending', 'finished') or state = 'paused' and paused_from = 'sending')"
+    )
+    .bind(issue)
+    .bind(Millis::from(now))
+    .execute(c)
+    .await
+    .map(|done| done.rows_affected()))?;
+    moved(tx, done, issue, Step::Reopen).await
+}
+
 /// What an update that touched no row met.
 async fn moved(tx: &mut Tx, rows: u64, issue: IssueId, step: Step) -> Result<(), Error> {
     if rows == 1 {

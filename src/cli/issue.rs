@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::exit::{Code, Fault};
 use super::newsletter::clock;
 use super::subscriber::{self, newsletter_named};
-use super::{Context, Open, issue_check, issue_edit, issue_preview};
+use super::{
+    Context, Open, issue_check, issue_edit, issue_missing, issue_preview, issue_report,
+    issue_unknown,
+};
 use crate::audit;
 use crate::delivery::sums;
 use crate::issue::freeze::{self, Chance, Material};
@@ -70,13 +73,19 @@ pub enum Command {
     Cancel(Named),
     /// Say what became of every mail
     Report(Named),
+    /// List mails of which nobody can know whether they arrived; send them again, or leave them
+    Unknown(issue_unknown::Arguments),
+    /// List who did not get it, and why
+    Missing(Named),
+    /// Send it to those who did not get it
+    Resend(issue_missing::Resend),
 }
 
 /// Which issue.
 #[derive(Debug, clap::Args)]
 pub struct Named {
     /// Its number, or newsletter/number
-    issue: String,
+    pub(super) issue: String,
 }
 
 /// Runs the command.
@@ -102,7 +111,10 @@ pub async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode
         Command::Pause(named) => step(context, &open, &named, Step::Pause).await?,
         Command::Resume(named) => step(context, &open, &named, Step::Resume).await?,
         Command::Cancel(named) => step(context, &open, &named, Step::Cancel).await?,
-        Command::Report(named) => report(context, &open, &named).await?,
+        Command::Report(named) => issue_report::run(context, &open, &named).await?,
+        Command::Unknown(arguments) => issue_unknown::run(context, &open, arguments).await?,
+        Command::Missing(named) => issue_missing::list(context, &open, &named).await?,
+        Command::Resend(arguments) => issue_missing::resend(context, &open, arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -124,7 +136,7 @@ pub(super) fn chance() -> anyhow::Result<Chance> {
 }
 
 /// What can be done about a refusal of the state machine is in its message.
-fn refused(error: issue::Error) -> anyhow::Error {
+pub(super) fn refused(error: issue::Error) -> anyhow::Error {
     match error {
         issue::Error::State { .. } | issue::Error::None(_) => {
             Fault::new(Code::Data, error.to_string()).into()
@@ -399,7 +411,7 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
         }
         Step::Resume => issue::resume(&mut tx, id, now).await,
         Step::Cancel => issue::cancel(&mut tx, id, now).await.map(|count| taken_back = Some(count)),
-        Step::Queue | Step::Freeze | Step::Start | Step::Finish => {
+        Step::Queue | Step::Freeze | Step::Start | Step::Finish | Step::Reopen => {
             unreachable!("the command line has no such command")
         }
     };
@@ -418,31 +430,6 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
             issue.state,
             sums.accepted + sums.sending + sums.unknown,
             sums.total
-        ),
-    );
-    Ok(())
-}
-
-async fn report(context: &Context, open: &Open, named: &Named) -> anyhow::Result<()> {
-    let issue = issue_named(&open.store, &named.issue).await?;
-    let sums = sums::of(&open.store, issue.id).await?;
-    let mut record = json!({ "issue": issue.id, "state": issue.state });
-    let books = serde_json::to_value(sums)?;
-    if let (Some(record), Value::Object(books)) = (record.as_object_mut(), books) {
-        record.extend(books);
-    }
-    let verdict = if sums.add_up() { "" } else { "\nTHE SUMS DO NOT ADD UP: tell your operator" };
-    context.output.result(
-        &record,
-        format_args!(
-            "issue {} ({}/{}), {}: {}\n\
-             total      {:>9}\naccepted   {:>9}\nfailed     {:>9}\ncancelled  {:>9}\n\
-             queued     {:>9}\nclaimed    {:>9}\nsending    {:>9}\ndeferred   {:>9}\nunknown    {:>9}\n\
-             bounced    {:>9}\ncomplained {:>9}{verdict}",
-            issue.id, issue.newsletter, issue.number, issue.state, issue.subject,
-            sums.total, sums.accepted, sums.failed, sums.cancelled,
-            sums.queued, sums.claimed, sums.sending, sums.deferred, sums.unknown,
-            sums.bounced, sums.complained,
         ),
     );
     Ok(())

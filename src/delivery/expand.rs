@@ -70,7 +70,7 @@ async fn expanding(tx: &mut Tx, issue: IssueId) -> sqlx::Result<Option<Expanding
 }
 
 /// The last subscription of the next chunk; none behind the last.
-async fn end_of_chunk(tx: &mut Tx, at: &Expanding) -> sqlx::Result<Option<i64>> {
+pub(super) async fn end_of_chunk(tx: &mut Tx, at: &Expanding) -> sqlx::Result<Option<i64>> {
     let text = "
         select max(id)
         from (
@@ -91,7 +91,8 @@ async fn end_of_chunk(tx: &mut Tx, at: &Expanding) -> sqlx::Result<Option<i64>> 
     Ok(last)
 }
 
-async fn insert(
+/// Writes the readers of a chunk who are not in the ledger yet.
+pub(super) async fn insert(
     tx: &mut Tx,
     issue: IssueId,
     at: &Expanding,

@@ -258,9 +258,6 @@ pub async fn finish(store: &Store, issue: IssueId, now: Millis) -> sqlx::Result<
         }
         return Ok(false);
     }
-    if sums::within(&mut tx, issue).await?.open() > 0 {
-        return Ok(false);
-    }
     let text = "
         update issue
         set state = 'finished', finished_at = $2, updated_at = $2
@@ -268,6 +265,10 @@ pub async fn finish(store: &Store, issue: IssueId, now: Millis) -> sqlx::Result<
         returning id";
     let done: Option<(IssueId,)> =
         on!(tx, |c| sqlx::query_as(text).bind(issue).bind(now).fetch_optional(c).await)?;
+    // The row is locked: who queued more just now is seen, and who comes waits.
+    if sums::within(&mut tx, issue).await?.open() > 0 {
+        return Ok(false);
+    }
     tx.commit().await?;
     if done.is_some() {
         tracing::info!(issue = issue.0, total = books.total, "delivery.finished");

@@ -119,6 +119,8 @@ pub enum Step {
     Settle(Settlement),
     /// It was deferred for too long.
     Expire,
+    /// An editor sends it again: it expired, nobody could know, or its reader was away.
+    Again,
     /// The issue was cancelled, or the reader left.
     Cancel,
 }
@@ -166,6 +168,19 @@ pub fn apply(row: &Row, step: Step) -> Option<Row> {
             .then(|| Row { cause: Some(Cause::Expired), ..free(State::Failed) }),
         Step::Cancel => matches!(row.state, State::Queued | State::Claimed | State::Deferred)
             .then(|| free(State::Cancelled)),
+        Step::Again => {
+            let ended = match row.state {
+                State::Cancelled => true,
+                State::Failed => row.cause.is_some_and(|cause| cause != Cause::Permanent),
+                State::Queued
+                | State::Claimed
+                | State::Sending
+                | State::Accepted
+                | State::Deferred
+                | State::Unknown => false,
+            };
+            ended.then(|| Row { attempts: 0, deaths: 0, cause: None, ..free(State::Queued) })
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub struct Sums {
     /// Given up.
     pub failed: i64,
     /// Of these: refused for good while we were talking to the receiver.
+    #[serde(skip)]
     pub refused: i64,
     /// Nobody can know.
     pub unknown: i64,
@@ -79,10 +80,8 @@ pub async fn of(store: &Store, issue: IssueId) -> sqlx::Result<Sums> {
 /// # Errors
 /// The database failed.
 pub async fn within(tx: &mut Tx, issue: IssueId) -> sqlx::Result<Sums> {
-    let lines: Vec<Line> = on!(*tx, |c| sqlx::query_as(include_str!("sums.sql"))
-        .bind(issue)
-        .fetch_all(c)
-        .await)?;
+    let lines: Vec<Line> =
+        on!(*tx, |c| sqlx::query_as(include_str!("sums.sql")).bind(issue).fetch_all(c).await)?;
     Ok(add(&lines))
 }
 

@@ -92,7 +92,8 @@ pub struct Piece {
 /// # Errors
 /// The database failed.
 pub async fn shelves(store: &Store) -> sqlx::Result<Vec<Shelf>> {
-    read!(store, |db| sqlx::query_as(
+    read!(store, |db| {
+        sqlx::query_as(
         "select n.id, n.slug, n.title, n.language, cast(count(*) as bigint) as issues
          from newsletter n
          join issue i on i.newsletter_id = n.id
@@ -103,7 +104,8 @@ pub async fn shelves(store: &Store) -> sqlx::Result<Vec<Shelf>> {
          order by n.title, n.id"
     )
     .fetch_all(db)
-    .await)
+    .await
+    })
 }
 
 /// The issues that went out or are going, newest first: what reports are about.
@@ -146,7 +148,8 @@ pub async fn sent_issue(store: &Store, id: i64) -> sqlx::Result<Option<Sent>> {
 /// # Errors
 /// The database failed.
 pub async fn editions(store: &Store, newsletter: i64, below: i64) -> sqlx::Result<Vec<Edition>> {
-    read!(store, |db| sqlx::query_as(
+    read!(store, |db| {
+        sqlx::query_as(
         "select id, number, subject, preheader, cast(content as text) as content, frozen_at
          from issue i
          where newsletter_id = $1
@@ -161,7 +164,8 @@ pub async fn editions(store: &Store, newsletter: i64, below: i64) -> sqlx::Resul
     .bind(below)
     .bind(PAGE)
     .fetch_all(db)
-    .await)
+    .await
+    })
 }
 
 /// One public issue by its number.

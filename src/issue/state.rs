@@ -3,7 +3,8 @@
 //! ```text
 //! draft → queued → expanding → sending → finished
 //!   ↑       │ undo
-//!   └───────┘       queued, expanding, sending ⇄ paused;  all but finished → cancelled
+//!   └───────┘       queued, expanding, sending ⇄ paused;  all but finished → cancelled;
+//!                         finished → sending, for further readers
 //! ```
 
 use crate::words;
@@ -47,11 +48,13 @@ pub enum Step {
     Finish,
     /// It does not go out (any further).
     Cancel,
+    /// Further readers get it, or some once more.
+    Reopen,
 }
 
 impl Step {
     /// Each of them.
-    pub const ALL: [Step; 8] = [
+    pub const ALL: [Step; 9] = [
         Step::Queue,
         Step::Undo,
         Step::Freeze,
@@ -60,6 +63,7 @@ impl Step {
         Step::Resume,
         Step::Finish,
         Step::Cancel,
+        Step::Reopen,
     ];
 
     /// What a sentence calls it, as in "only a draft can be queued".
@@ -73,6 +77,7 @@ impl Step {
             Step::Resume => "resumed",
             Step::Finish => "finished",
             Step::Cancel => "cancelled",
+            Step::Reopen => "sent again",
         }
     }
 
@@ -88,6 +93,7 @@ impl Step {
             Step::Cancel => {
                 &[State::Draft, State::Queued, State::Expanding, State::Sending, State::Paused]
             }
+            Step::Reopen => &[State::Sending, State::Paused, State::Finished],
         }
     }
 }
@@ -108,6 +114,10 @@ impl State {
             Step::Resume => paused_from.filter(|from| Step::Pause.from().contains(from)),
             Step::Finish => Some(State::Finished),
             Step::Cancel => Some(State::Cancelled),
+            Step::Reopen if self == State::Paused => {
+                (paused_from == Some(State::Sending)).then_some(State::Paused)
+            }
+            Step::Reopen => Some(State::Sending),
         }
     }
 }
@@ -141,8 +151,11 @@ mod tests {
                 "sending -Pause-> paused",
                 "sending -Finish-> finished",
                 "sending -Cancel-> cancelled",
+                "sending -Reopen-> sending",
                 "paused -Resume-> sending",
                 "paused -Cancel-> cancelled",
+                "paused -Reopen-> paused",
+                "finished -Reopen-> sending",
             ]
         );
     }

@@ -163,7 +163,7 @@ pub(crate) async fn books(app: &App, issue: IssueId) -> Sums {
     sums
 }
 
-async fn state(app: &App) -> String {
+pub(crate) async fn state(app: &App) -> String {
     watch::state(&app.store, IssueId(1)).await.unwrap()
 }
 

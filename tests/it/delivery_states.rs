@@ -5,8 +5,9 @@ use std::time::Duration;
 use rundbrief::delivery::ledger::{self, Cursor, Entry};
 use rundbrief::delivery::settle;
 use rundbrief::delivery::state::{Cause, Holder, Row, Settlement, State, Step, apply};
-use rundbrief::delivery::{DeliveryId, WorkerId, expand, watch};
-use rundbrief::issue::IssueId;
+use rundbrief::delivery::unknown::{self, Choice};
+use rundbrief::delivery::{DeliveryId, WorkerId, again, expand, watch};
+use rundbrief::issue::{self, IssueId};
 use rundbrief::store::Store;
 use rundbrief::store::value::Millis;
 use rundbrief::{on, read};
@@ -14,7 +15,10 @@ use rundbrief::{on, read};
 use crate::app::{App, on_both};
 use crate::delivery::{issue, now, readers};
 
-on_both![the_statements_do_what_the_table_of_states_says];
+on_both![
+    the_statements_do_what_the_table_of_states_says,
+    what_ended_goes_out_again_as_the_table_says,
+];
 
 /// One delivery in each state, with and without its holder, and every step on it:
 /// the statement and the table of states must agree.
@@ -33,6 +37,7 @@ async fn the_statements_do_what_the_table_of_states_says(app: App) {
         Step::Reap,
         Step::Cancel,
         Step::Settle(Settlement::Resend),
+        Step::Settle(Settlement::Leave),
     ];
     for state in State::ALL.iter().copied() {
         for (worker, generation, deaths) in
@@ -62,15 +67,56 @@ async fn the_statements_do_what_the_table_of_states_says(app: App) {
     }
 }
 
+/// What ended goes out again: by list, or one by one where nobody could know.
+async fn what_ended_goes_out_again_as_the_table_says(app: App) {
+    let issue = issue(&app, &readers(1)).await;
+    while expand::step(&app.store, issue, now()).await.unwrap() != expand::Progress::Idle {}
+    let causes = Cause::ALL.iter().map(|cause| (State::Failed, Some(*cause)));
+    let others = State::ALL.iter().map(|state| (*state, None));
+    for (state, cause) in causes.chain(others) {
+        if (state, cause) == (State::Failed, None) {
+            continue;
+        }
+        let row = Row { state, generation: 4, attempts: 2, deaths: 1, worker: None, cause };
+        let wanted = apply(&row, Step::Again);
+        // Poison is for somebody who looked at it, one by one.
+        let listed = if cause == Some(Cause::Poison) { None } else { wanted.clone() };
+        put(&app.store, &row).await;
+        let read = issue::get(&app.store, issue).await.unwrap().unwrap();
+        again::missing(&app.store, &read, 0, now().timestamp()).await.unwrap();
+        assert_eq!(get(&app.store).await, listed.unwrap_or(row.clone()), "{row:?}");
+        put(&app.store, &row).await;
+        let tries = [(only(&app.store).await, 4)];
+        let mut tx = app.store.begin().await.unwrap();
+        let at = now().timestamp();
+        let choice = Choice::SendAgain;
+        unknown::settle(&mut tx, issue, choice, &tries, at).await.unwrap();
+        assert_eq!(unknown::settle(&mut tx, issue, choice, &tries, at).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        let wanted = match (state, cause) {
+            (State::Unknown, _) => apply(&row, Step::Settle(Settlement::Resend)),
+            (State::Failed, Some(Cause::Unknown | Cause::Poison)) => wanted,
+            _ => None,
+        };
+        assert_eq!(get(&app.store).await, wanted.unwrap_or(row.clone()), "{row:?}");
+    }
+}
+
+async fn only(store: &Store) -> DeliveryId {
+    let text = "select id from delivery";
+    let (id,) = read!(store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    id
+}
+
 async fn put(store: &Store, row: &Row) {
     let mut tx = store.begin().await.unwrap();
     let text = "
         update delivery
         set state = $1, generation = $2, attempts = $3, deaths = $4, worker_id = $5,
-            cause = null, next_at = 0";
+            cause = $6, next_at = 0";
     on!(tx, |c| {
         let query = sqlx::query(text).bind(row.state).bind(row.generation).bind(row.attempts);
-        query.bind(row.deaths).bind(row.worker).execute(c).await.map(|_| ())
+        query.bind(row.deaths).bind(row.worker).bind(row.cause).execute(c).await.map(|_| ())
     })
     .unwrap();
     tx.commit().await.unwrap();
@@ -85,8 +131,7 @@ async fn get(store: &Store) -> Row {
 }
 
 async fn perform(store: &Store, issue: IssueId, step: Step) {
-    let text = "select id from delivery";
-    let (id,): (DeliveryId,) = read!(store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    let id = only(store).await;
     let entry = |by: Holder, state, cause, unused| Entry {
         id,
         generation: by.generation,
@@ -127,13 +172,19 @@ async fn perform(store: &Store, issue: IssueId, step: Step) {
             settle::reap(&mut tx, &dead, &dead, at).await.unwrap();
             None
         }
+        Step::Settle(Settlement::Leave) => {
+            let generation = get(store).await.generation;
+            let tries = [(id, generation)];
+            unknown::settle(&mut tx, issue, Choice::Leave, &tries, at.timestamp()).await.unwrap();
+            None
+        }
         Step::Settle(_) => {
             tx.commit().await.unwrap();
             let later = at.after(Duration::from_secs(3600));
             settle::settle(store, Duration::ZERO, later).await.unwrap();
             return;
         }
-        Step::Expire => None,
+        Step::Expire | Step::Again => None,
     };
     if let Some((by, entry)) = entry {
         ledger::record(&mut tx, WorkerId(by.worker), &[entry], at).await.unwrap();

@@ -116,6 +116,7 @@ async fn walk(app: &App, id: IssueId, step: Step) -> Result<State, String> {
         Step::Pause => issue::pause(&mut tx, id, "by hand", now).await,
         Step::Resume => issue::resume(&mut tx, id, now).await,
         Step::Cancel => issue::cancel(&mut tx, id, now).await.map(drop),
+        Step::Reopen => issue::reopen(&mut tx, id, now).await,
         // These two are the delivery's.
         Step::Start => set(&mut tx, id, "expanding", "sending").await,
         Step::Finish => set(&mut tx, id, "sending", "finished").await,
@@ -199,7 +200,11 @@ async fn every_arrow_is_walked_once_and_refused_from_elsewhere(app: App) {
         (Step::Resume, State::Expanding),
         (Step::Start, State::Sending),
         (Step::Pause, State::Paused),
+        (Step::Reopen, State::Paused),
         (Step::Resume, State::Sending),
+        (Step::Reopen, State::Sending),
+        (Step::Finish, State::Finished),
+        (Step::Reopen, State::Sending),
         (Step::Finish, State::Finished),
     ] {
         let before = get(&app, id).await.state;
@@ -207,6 +212,11 @@ async fn every_arrow_is_walked_once_and_refused_from_elsewhere(app: App) {
             let delivery = matches!(refused, Step::Start | Step::Finish);
             // The same request queues again without a word: a button pressed twice.
             let twice = before == State::Queued && refused == Step::Queue;
+            // Only what was being sent can be sent again.
+            let early = refused == Step::Reopen && before == State::Paused;
+            if early {
+                continue;
+            }
             if refused.from().contains(&before) || delivery || twice {
                 continue;
             }

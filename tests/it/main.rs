@@ -33,6 +33,7 @@ mod letter;
 mod link;
 mod mailbox;
 mod maildir;
+mod missing;
 mod picture;
 mod postfix;
 mod postgres;

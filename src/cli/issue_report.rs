@@ -1,0 +1,72 @@
+//! `rundbrief issue report`: what became of every mail.
+
+use serde_json::{Value, json};
+
+use super::issue::{Named, issue_named};
+use super::{Context, Open, issue_unknown};
+use crate::delivery::sums::{self, Sums};
+use crate::delivery::{DeliveryId, unknown};
+use crate::issue::Issue;
+
+/// Deliveries of unknown fate that a report names; `issue unknown` has them all.
+const NAMED: i64 = 20;
+
+/// Prints the books, and what needs somebody's decision.
+///
+/// # Errors
+/// There is no such issue, or the database failed.
+pub(super) async fn run(context: &Context, open: &Open, named: &Named) -> anyhow::Result<()> {
+    let issue = issue_named(&open.store, &named.issue).await?;
+    let sums = sums::of(&open.store, issue.id).await?;
+    let unknown = unknown::page(&open.store, issue.id, DeliveryId(0), NAMED).await?;
+    let mut record = json!({ "issue": issue.id, "state": issue.state });
+    let books = serde_json::to_value(sums)?;
+    if let (Some(record), Value::Object(books)) = (record.as_object_mut(), books) {
+        record.extend(books);
+    }
+    let mut text = books_in_words(&issue, &sums);
+    if let Some(why) = &issue.paused_why {
+        record["paused_why"] = json!(why);
+        text.push_str(&format!("\npaused: {why}"));
+    }
+    if !unknown.is_empty() {
+        let named: Vec<Value> = unknown.iter().map(issue_unknown::object).collect();
+        record["unknown_deliveries"] = json!(named);
+        text.push_str("\n\nNobody can know whether these arrived:");
+        for one in &unknown {
+            text.push_str(&format!("\n  {}", issue_unknown::line(one)));
+        }
+        text.push_str(&format!(
+            "\nrundbrief issue unknown {} lists them all; with --send-again or --leave it decides",
+            issue.id
+        ));
+    }
+    context.output.result(&record, text);
+    Ok(())
+}
+
+fn books_in_words(issue: &Issue, sums: &Sums) -> String {
+    let verdict = if sums.add_up() { "" } else { "\nTHE SUMS DO NOT ADD UP: tell your operator" };
+    format!(
+        "issue {} ({}/{}), {}: {}\n\
+         total      {:>9}\naccepted   {:>9}\nfailed     {:>9}\ncancelled  {:>9}\n\
+         queued     {:>9}\nclaimed    {:>9}\nsending    {:>9}\ndeferred   {:>9}\nunknown    {:>9}\n\
+         bounced    {:>9}\ncomplained {:>9}{verdict}",
+        issue.id,
+        issue.newsletter,
+        issue.number,
+        issue.state,
+        issue.subject,
+        sums.total,
+        sums.accepted,
+        sums.failed,
+        sums.cancelled,
+        sums.queued,
+        sums.claimed,
+        sums.sending,
+        sums.deferred,
+        sums.unknown,
+        sums.bounced,
+        sums.complained,
+    )
+}
