@@ -96,6 +96,24 @@ async fn resend(app: &App, issue: &Issue) -> (u64, u64) {
     }
 }
 
+/// A new reader.
+async fn join(app: &App) {
+    execute(
+        &app.store,
+        "insert into subscriber (address, address_normal, address_hash, domain, created_at, updated_at)
+         select 'new@example.org', 'new@example.org', substr(address_hash, 2), 'example.org', 0, 0
+         from subscriber
+         where id = 1",
+    )
+    .await;
+    execute(
+        &app.store,
+        "insert into subscription (subscriber_id, newsletter_id, standing, since)
+         select max(id), 1, 'active', 5 from subscriber",
+    )
+    .await;
+}
+
 async fn who_did_not_get_it_is_listed_with_the_reason_and_gets_it_once(app: App) {
     let relay = Relay::start(Offer::default()).await;
     let (issue, mut worker) = sent(&app, &relay).await;
@@ -114,21 +132,8 @@ async fn who_did_not_get_it_is_listed_with_the_reason_and_gets_it_once(app: App)
         wanted.into_iter().map(|(name, why, again)| (name.to_owned(), (why, again))).collect();
     assert_eq!(listed, wanted);
 
-    // Somebody joins; a page later they are named, and queued once.
-    execute(
-        &app.store,
-        "insert into subscriber (address, address_normal, address_hash, domain, created_at, updated_at)
-         select 'new@example.org', 'new@example.org', substr(address_hash, 2), 'example.org', 0, 0
-         from subscriber
-         where id = 1",
-    )
-    .await;
-    execute(
-        &app.store,
-        "insert into subscription (subscriber_id, newsletter_id, standing, since)
-         select max(id), 1, 'active', 5 from subscriber",
-    )
-    .await;
+    // Somebody joins; they are named, and queued once.
+    join(&app).await;
     let joined = missing::joined(&app.store, issue.id, issue.newsletter_id, SubscriptionId(0));
     let joined: Vec<_> = joined.await.unwrap().into_iter().map(|one| one.address).collect();
     assert_eq!(joined, ["new@example.org"]);
