@@ -141,7 +141,7 @@ pub(crate) async fn worker_with(app: &App, transports: Vec<line::Setup>) -> Work
     Worker::start(app.store.clone(), app.directory(), setup).await.unwrap().0
 }
 
-async fn worker(app: &App, port: u16) -> Worker {
+pub(crate) async fn worker(app: &App, port: u16) -> Worker {
     worker_with(app, vec![transport("relay", port)]).await
 }
 
