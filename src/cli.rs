@@ -128,7 +128,7 @@ impl Context {
 }
 
 /// Parses, opens, dispatches; the answer is the process's exit code.
-pub async fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -141,13 +141,31 @@ pub async fn main() -> ExitCode {
         .or_else(|| std::env::var_os("RUNDBRIEF_CONFIG").map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from(config::DEFAULT_FILE));
     let context = Context { config_file, output: Output::new(arguments.json) };
-    match dispatch(&context, arguments.command).await {
+    let done = match arguments.command {
+        // Reads files and waits for nothing: threads would cost more than the mails.
+        Command::Bounce(bounce::Command::Inspect { files }) => bounce::inspect(&context, &files),
+        command => on_threads(dispatch(&context, command)),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("rundbrief: {error:#}");
             exit::code(&error).into()
         }
     }
+}
+
+/// Runs what waits for files, databases and networks.
+fn on_threads(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        let message = format!("the system gives no threads: {error}");
+        exit::Fault::new(exit::Code::System, message)
+    })?;
+    let done = runtime.block_on(work);
+    // What still reads a document in the background is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 async fn dispatch(context: &Context, command: Command) -> anyhow::Result<ExitCode> {

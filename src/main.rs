@@ -3,16 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => {
-            let code = runtime.block_on(rundbrief::cli::main());
-            // What still reads a document in the background is not waited for.
-            runtime.shutdown_background();
-            code
-        }
-        Err(error) => {
-            eprintln!("rundbrief: the system gives no threads: {error}");
-            ExitCode::from(71)
-        }
-    }
+    rundbrief::cli::main()
 }

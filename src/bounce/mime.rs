@@ -161,38 +161,40 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, value[skip.min(value.len())..].trim_ascii_end()))
 }
 
-/// The leaf parts of a mail in order. Returned messages are leaves.
-pub fn parts(raw: &[u8]) -> Result<Vec<Part<'_>>, Limit> {
+/// A mail's own head, and its leaf parts in order. Returned messages are leaves.
+pub fn open(raw: &[u8]) -> Result<(Head<'_>, Vec<Part<'_>>), Limit> {
     if raw.len() > MAX_BYTES {
         return Err(Limit::Bytes);
     }
     let mut leaves = Vec::with_capacity(4);
-    let mut seen = 0;
-    descend(raw, 0, &mut seen, &mut leaves)?;
-    Ok(leaves)
+    let (head, body) = split(raw)?;
+    descend(raw, head.clone(), body, 0, &mut 1, &mut leaves)?;
+    Ok((head, leaves))
 }
 
 fn descend<'a>(
     raw: &'a [u8],
+    head: Head<'a>,
+    body: &'a [u8],
     depth: usize,
     seen: &mut usize,
     leaves: &mut Vec<Part<'a>>,
 ) -> Result<(), Limit> {
-    if depth > MAX_DEPTH {
-        return Err(Limit::Depth);
-    }
-    *seen += 1;
-    if *seen > MAX_PARTS {
-        return Err(Limit::Parts);
-    }
-    let (head, body) = split(raw)?;
     let declared = head.get("content-type").unwrap_or(b"");
     if starts(declared, b"multipart/")
         && let Some(boundary) = parameter(declared, "boundary")
     {
         let before = leaves.len();
         for part in pieces(body, boundary) {
-            descend(part, depth + 1, seen, leaves)?;
+            if depth >= MAX_DEPTH {
+                return Err(Limit::Depth);
+            }
+            *seen += 1;
+            if *seen > MAX_PARTS {
+                return Err(Limit::Parts);
+            }
+            let (head, body) = split(part)?;
+            descend(part, head, body, depth + 1, seen, leaves)?;
         }
         if leaves.len() > before {
             return Ok(());

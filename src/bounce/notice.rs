@@ -322,7 +322,8 @@ fn is_trace(line: &str) -> bool {
         "x-originating-ip:",
     ];
     let line = line.as_bytes();
-    line.len() > 10 && TRACE.iter().any(|trace| mime::starts(line, trace.as_bytes()))
+    let likely = line.first().is_some_and(|byte| b"rdxma".contains(&byte.to_ascii_lowercase()));
+    likely && line.len() > 10 && TRACE.iter().any(|trace| mime::starts(line, trace.as_bytes()))
 }
 
 /// Whether a line with announcing words is an announcement and no sentence.

@@ -14,10 +14,13 @@ use super::reason::Reason;
 pub const GAP: usize = 100;
 /// Buckets of an index, a power of two.
 const BUCKETS: usize = 4096;
-/// The bytes by which phrases of at least six are found.
-const LONG_KEY: u64 = 0x0000_ffff_ffff_ffff;
-/// The bytes by which shorter ones are found.
-const SHORT_KEY: u64 = 0x0000_0000_00ff_ffff;
+/// The bytes of a phrase that one comparison sees.
+const LEAD: usize = size_of::<u128>();
+/// How many of them a phrase is looked up by: the most that it has. Many phrases
+/// begin with "message" or "recipient".
+const KEYS: [usize; 4] = [13, 9, 6, SHORTEST];
+/// The fewest bytes of a phrase before its first `*`.
+const SHORTEST: usize = 3;
 
 /// What a phrase says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,33 +78,33 @@ pub struct Hit {
     pub rank: u16,
 }
 
+#[derive(Clone, Copy)]
 struct Phrase {
+    /// Its first bytes before any `*`, and which of them count: one comparison
+    /// tells most other words away.
+    lead: u128,
+    lead_mask: u128,
     /// Where it stands in the table's text.
     at: u32,
     len: u16,
-    meaning: Meaning,
     rank: u16,
-    /// Its first eight bytes before any `*`, and which of them count: one
-    /// comparison tells most other words away.
-    lead: u64,
-    lead_mask: u64,
-    starred: bool,
+    meaning: Meaning,
+    /// Whether the lead is not all of it.
+    goes_on: bool,
 }
 
 /// An indexed set of phrases.
 pub struct Table {
     text: Cow<'static, str>,
-    phrases: Vec<Phrase>,
-    long: Index,
-    short: Index,
+    indexes: [Index; KEYS.len()],
 }
 
-/// Phrases by a hash of their first bytes.
+/// Phrases by a hash of their first bytes, bucket after bucket.
 struct Index {
-    /// Where each bucket starts in `order`; one more at the end.
+    phrases: Vec<Phrase>,
+    /// Where each bucket starts in `phrases`; one more at the end.
     starts: Vec<u32>,
-    order: Vec<u32>,
-    mask: u64,
+    mask: u128,
 }
 
 /// A line of a table that cannot be read.
@@ -129,8 +132,8 @@ impl Table {
         let mut phrases = Vec::with_capacity(text.len() / 20);
         let mut meaning = None;
         let mut rank = 0;
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
+        for (index, line) in text.split('\n').enumerate() {
+            let line = line.trim_ascii();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -148,8 +151,8 @@ impl Table {
                     what: "a phrase before the first [section]".to_owned(),
                 });
             };
-            let first = line.split('*').next().unwrap_or(line);
-            if first.len() < 3 {
+            let first = &line[..memchr::memchr(b'*', line.as_bytes()).unwrap_or(line.len())];
+            if first.len() < SHORTEST {
                 return Err(Wrong {
                     line: index + 1,
                     what: "a phrase needs three letters before its first *".to_owned(),
@@ -163,55 +166,56 @@ impl Table {
                 rank,
                 lead,
                 lead_mask,
-                starred: first.len() < line.len(),
+                goes_on: first.len() < line.len() || line.len() > LEAD,
             });
         }
-        let long = Index::of(&phrases, LONG_KEY, |mask| mask & LONG_KEY == LONG_KEY);
-        let short = Index::of(&phrases, SHORT_KEY, |mask| mask & LONG_KEY != LONG_KEY);
-        Ok(Self { text, phrases, long, short })
+        let indexes = KEYS.map(|key| Index::take(&mut phrases, first_bytes(key)));
+        Ok(Self { text, indexes })
     }
 
     /// How many phrases there are.
     pub fn len(&self) -> usize {
-        self.phrases.len()
+        self.indexes.iter().map(|index| index.phrases.len()).sum()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.phrases.is_empty()
+        self.len() == 0
     }
 
     /// Calls `found` for every phrase in a text that was made with [`fold`].
     pub fn search(&self, folded: &str, mut found: impl FnMut(Hit)) {
         let bytes = folded.as_bytes();
-        let mut before = b' ';
+        let mut inside = false;
         for (at, &byte) in bytes.iter().enumerate() {
-            let start = begins_word(before, byte);
-            before = byte;
+            let class = CLASSES[usize::from(byte)];
+            let start = class.always || class.begins && !inside;
+            inside = class.letter;
             if !start {
                 continue;
             }
             let (here, _) = lead(&bytes[at..]);
-            for id in self.long.at(here).iter().chain(self.short.at(here)) {
-                let phrase = &self.phrases[*id as usize];
-                if here & phrase.lead_mask != phrase.lead {
-                    continue;
-                }
-                if let Some(len) = self.matches(phrase, &bytes[at..]) {
-                    let Phrase { meaning, rank, .. } = *phrase;
-                    found(Hit { at, end: at + len, meaning, rank });
+            for index in &self.indexes {
+                for phrase in index.at(here) {
+                    if here & phrase.lead_mask == phrase.lead
+                        && let Some(len) = self.matches(phrase, &bytes[at..])
+                    {
+                        let Phrase { meaning, rank, .. } = *phrase;
+                        found(Hit { at, end: at + len, meaning, rank });
+                    }
                 }
             }
         }
     }
 
-    /// How long the match of a phrase at the start of a text is.
+    /// How long the match of a phrase at the start of a text is, whose lead is
+    /// known to be there.
     fn matches(&self, phrase: &Phrase, text: &[u8]) -> Option<usize> {
+        if !phrase.goes_on {
+            return Some(usize::from(phrase.len));
+        }
         let from = phrase.at as usize;
         let words = &self.text.as_bytes()[from..from + usize::from(phrase.len)];
-        if !phrase.starred {
-            return text.starts_with(words).then_some(words.len());
-        }
         let mut pieces = words.split(|byte| *byte == b'*');
         let first = pieces.next()?;
         if !text.starts_with(first) {
@@ -220,7 +224,7 @@ impl Table {
         let mut used = first.len();
         for piece in pieces {
             let window = &text[used..text.len().min(used + GAP + piece.len())];
-            used += memchr::memmem::find(window, piece)? + piece.len();
+            used += find(window, piece)? + piece.len();
         }
         Some(used)
     }
@@ -233,56 +237,89 @@ impl Table {
     }
 }
 
-/// Whether a word may start between two bytes: scripts without spaces start one
-/// at every character.
-const fn begins_word(before: u8, byte: u8) -> bool {
-    if byte >= 0xe3 {
-        return true;
-    }
-    let letter_before = before.is_ascii_alphanumeric() || before >= 0x80;
-    byte > b' ' && byte & 0xc0 != 0x80 && !letter_before
+/// What a byte does to the search for words.
+#[derive(Clone, Copy)]
+struct Class {
+    /// It belongs to a word.
+    letter: bool,
+    /// It begins a word, or stands alone, where the byte before is no letter.
+    begins: bool,
+    /// It begins one wherever it stands: scripts without spaces.
+    always: bool,
 }
 
-/// Up to eight bytes as one number, and which of them are there.
-fn lead(bytes: &[u8]) -> (u64, u64) {
-    if let Some(eight) = bytes.first_chunk::<8>() {
-        return (u64::from_le_bytes(*eight), u64::MAX);
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class { letter: false, begins: false, always: false }; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = Class {
+            letter: (byte as u8).is_ascii_alphanumeric() || byte >= 0x80,
+            begins: byte > b' ' as usize && byte & 0xc0 != 0x80,
+            always: byte >= 0xe3,
+        };
+        byte += 1;
     }
-    let mut eight = [0; 8];
-    eight[..bytes.len()].copy_from_slice(bytes);
-    (u64::from_le_bytes(eight), (1 << (8 * bytes.len())) - 1)
+    classes
+};
+
+/// Up to [`LEAD`] bytes as one number, and which of them are there.
+fn lead(bytes: &[u8]) -> (u128, u128) {
+    if let Some(full) = bytes.first_chunk::<LEAD>() {
+        return (u128::from_le_bytes(*full), u128::MAX);
+    }
+    let mut full = [0; LEAD];
+    full[..bytes.len()].copy_from_slice(bytes);
+    (u128::from_le_bytes(full), first_bytes(bytes.len()))
+}
+
+/// The mask of the first bytes of a lead; fewer than all.
+const fn first_bytes(count: usize) -> u128 {
+    (1 << (8 * count)) - 1
+}
+
+/// Where a short text stands in a short one. Its second byte is looked for: the
+/// first is a blank, mostly.
+fn find(text: &[u8], piece: &[u8]) -> Option<usize> {
+    let Some(second) = piece.get(1) else {
+        return piece.first().map_or(Some(0), |first| memchr::memchr(*first, text));
+    };
+    memchr::memchr_iter(*second, text)
+        .filter_map(|at| at.checked_sub(1))
+        .find(|at| text[*at..].starts_with(piece))
 }
 
 impl Index {
-    /// Indexes the phrases whose lead is as asked for, by the bytes in `mask`.
-    fn of(phrases: &[Phrase], mask: u64, wanted: impl Fn(u64) -> bool) -> Self {
-        let chosen = || (0u32..).zip(phrases).filter(|(_, p)| wanted(p.lead_mask));
+    /// Takes the phrases whose lead is at least as long as `mask`.
+    fn take(all: &mut Vec<Phrase>, mask: u128) -> Self {
+        let taken: Vec<Phrase> =
+            all.extract_if(.., |phrase| phrase.lead_mask & mask == mask).collect();
         let mut starts = vec![0u32; BUCKETS + 1];
-        for (_, phrase) in chosen() {
+        for phrase in &taken {
             starts[bucket(phrase.lead & mask) + 1] += 1;
         }
         for at in 0..BUCKETS {
             starts[at + 1] += starts[at];
         }
         let mut next = starts.clone();
-        let mut order = vec![0u32; starts[BUCKETS] as usize];
-        for (id, phrase) in chosen() {
+        let mut phrases = taken.clone();
+        for phrase in taken {
             let slot = &mut next[bucket(phrase.lead & mask)];
-            order[*slot as usize] = id;
+            phrases[*slot as usize] = phrase;
             *slot += 1;
         }
-        Self { starts, order, mask }
+        Self { phrases, starts, mask }
     }
 
     /// The phrases that may begin with these bytes.
-    fn at(&self, lead: u64) -> &[u32] {
+    fn at(&self, lead: u128) -> &[Phrase] {
         let bucket = bucket(lead & self.mask);
-        &self.order[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+        &self.phrases[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
     }
 }
 
-fn bucket(key: u64) -> usize {
-    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize & (BUCKETS - 1)
+const fn bucket(key: u128) -> usize {
+    let folded = key as u64 ^ ((key >> 64) as u64).rotate_left(24);
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize & (BUCKETS - 1)
 }
 
 /// Lower case, letter by letter, keeping every byte in its place, so that a place

@@ -90,12 +90,14 @@ pub struct Report {
 
 /// The longest excerpt kept for review, in bytes.
 const MAX_EXCERPT: usize = 1500;
+/// How much of a subject and of a sender's name is read, in bytes.
+const MAX_HEADING: usize = 1000;
 
 /// Reads a mail.
 pub fn read(raw: &[u8]) -> Report {
     let raw = raw.trim_ascii_start();
-    match mime::parts(raw) {
-        Ok(parts) => understand(raw, &parts, true),
+    match mime::open(raw) {
+        Ok((head, parts)) => understand(head, &parts, true),
         Err(limit) => Report {
             limit: Some(limit),
             excerpt: limit.to_string(),
@@ -136,13 +138,17 @@ impl Outside<'_> {
     }
 }
 
-fn outside<'a>(raw: &'a [u8]) -> Outside<'a> {
-    let (head, _) = mime::split(raw).unwrap_or_default();
-    let subject = head.get("subject").map(text::field).unwrap_or_default();
-    let subject: String = phrase::fold(&subject.split_whitespace().collect::<Vec<_>>().join(" "));
+fn outside(head: Head<'_>) -> Outside<'_> {
+    let heading = |name| {
+        head.get(name)
+            .map(|raw| text::field(&raw[..raw.len().min(MAX_HEADING)]))
+            .unwrap_or_default()
+    };
+    let subject = heading("subject").split_whitespace().collect::<Vec<_>>().join(" ");
+    let subject = phrase::fold(&subject);
     let mut subject_hits = Vec::new();
     phrase::table().search(&subject, |hit| subject_hits.push(hit));
-    let from = head.get("from").map(text::field).unwrap_or_default();
+    let from = heading("from");
     let path = head.get("return-path").map(|p| p.trim_ascii());
     let nobody = (head.has("from") && from.trim().is_empty())
         || from.contains("<>")
@@ -153,8 +159,8 @@ fn outside<'a>(raw: &'a [u8]) -> Outside<'a> {
     Outside { head, subject, subject_hits, daemon, unsigned }
 }
 
-fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
-    let outside = outside(raw);
+fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
+    let outside = outside(head);
     let complaint = complaint::read(parts)
         .or_else(|| complaint::of_outside(&outside.head, outside.subject_says(Meaning::Complaint)));
     if let Some(complaint) = complaint {
@@ -166,7 +172,7 @@ fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
     let notice_like = outside.daemon || outside.subject_says(Meaning::Subject);
     let receipt = parts.iter().any(|part| part.media == Media::Disposition);
     if !(reports || failed_field || notice_like || receipt) {
-        return unsuspicious(&outside, parts, raw);
+        return unsuspicious(&outside, parts);
     }
     let words = words(parts);
     let notice = Notice::read(&words);
@@ -228,12 +234,12 @@ fn understand(raw: &[u8], parts: &[Part<'_>], wrappable: bool) -> Report {
 fn wrapped(parts: &[Part<'_>], wrappable: bool) -> Option<Report> {
     let part = parts.iter().find(|part| wrappable && part.media == Media::Returned)?;
     let inner = text::decoded(&part.head, part.body);
-    let inner = mime::parts(&inner).ok().map(|p| understand(&inner, &p, false))?;
+    let inner = mime::open(&inner).ok().map(|(head, parts)| understand(head, &parts, false))?;
     matches!(inner.kind, Kind::Failure | Kind::Delay).then_some(inner)
 }
 
 /// A mail that looks like no notice at all.
-fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>], raw: &[u8]) -> Report {
+fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>]) -> Report {
     let mut report = Report::empty(Kind::Other);
     let folded = &outside.subject;
     if autoreply::receipt(folded, &outside.subject_hits) {
@@ -252,8 +258,7 @@ fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>], raw: &[u8]) -> Report
         report.excerpt = excerpt(notice.text());
     }
     report.ties = returned::ties(&outside.head, None, &Returned::default());
-    if report.kind == Kind::Other && report.ties.delivery().is_some() && raw.len() < mime::MAX_BYTES
-    {
+    if report.kind == Kind::Other && report.ties.delivery().is_some() {
         report.excerpt = excerpt(&words(parts));
     }
     report

@@ -112,7 +112,7 @@ pub fn addresses(head: &Head<'_>, name: &str) -> Vec<String> {
     let Some(raw) = head.get(name) else {
         return Vec::new();
     };
-    let value = text::field(&raw[..raw.len().min(16 * 1024)]);
+    let value = text::field(raw);
     address::find_all(&value)
         .into_iter()
         .map(|found| value[found.at..found.end].to_owned())
@@ -133,6 +133,7 @@ pub fn ties(head: &Head<'_>, envelope_id: Option<&str>, returned: &Returned) -> 
     const ENVELOPE: [&str; 6] =
         ["x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to"];
     let envelope = ENVELOPE.iter().find_map(|name| {
+        memchr::memchr(b'+', head.get(name)?)?;
         addresses(head, name).iter().find_map(|address| {
             let (local, _) = address.rsplit_once('@')?;
             let (_, extension) = local.split_once('+')?;

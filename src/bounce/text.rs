@@ -10,6 +10,10 @@ use super::mime::{self, Head};
 
 /// The most bytes of a text part that are read; what a mail system says comes first.
 pub const MAX_TEXT: usize = 64 * 1024;
+/// The most bytes of a header field that are read; many recipients fill some.
+const MAX_FIELD: usize = 16 * 1024;
+/// The longest encoded word; RFC 2047 allows 75 bytes, not everybody keeps to that.
+const MAX_WORD: usize = 402;
 
 /// A part's body as text: decoded, converted to UTF-8, cut at [`MAX_TEXT`].
 pub fn body<'a>(head: &Head<'_>, raw: &'a [u8]) -> Cow<'a, str> {
@@ -56,24 +60,27 @@ pub fn convert<'a>(raw: &'a [u8], charset: Option<&[u8]>) -> Cow<'a, str> {
     encoding.decode_without_bom_handling(raw).0
 }
 
-/// A header field's value: unfolded, encoded words decoded (RFC 2047).
+/// A header field's value: unfolded, encoded words decoded (RFC 2047), cut at
+/// [`MAX_FIELD`].
 pub fn field(raw: &[u8]) -> String {
+    let raw = &raw[..raw.len().min(MAX_FIELD)];
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     let mut after_word = false;
-    while let Some(at) = memchr::memmem::find(rest, b"=?") {
-        let (before, tail) = rest.split_at(at);
-        let Some((word, used)) = encoded_word(tail) else {
-            push_unfolded(&mut out, &rest[..at + 2]);
-            rest = &rest[at + 2..];
-            after_word = false;
+    // Where an encoded word may begin.
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'=', &rest[from..]).map(|n| from + n) {
+        let Some((word, used)) = encoded_word(&rest[at..]) else {
+            from = at + 1;
             continue;
         };
+        let before = &rest[..at];
         if !(after_word && before.iter().all(u8::is_ascii_whitespace)) {
             push_unfolded(&mut out, before);
         }
         out.push_str(&word);
-        rest = &tail[used..];
+        rest = &rest[at + used..];
+        from = 0;
         after_word = true;
     }
     push_unfolded(&mut out, rest);
@@ -81,24 +88,27 @@ pub fn field(raw: &[u8]) -> String {
 }
 
 fn push_unfolded(out: &mut String, raw: &[u8]) {
-    for c in convert(raw, None).chars() {
-        match c {
-            '\r' | '\n' => {}
-            '\t' => out.push(' '),
-            c => out.push(c),
-        }
+    let text = convert(raw, None);
+    if !text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\t')) {
+        out.push_str(&text);
+        return;
     }
+    out.extend(text.chars().filter(|c| !matches!(c, '\r' | '\n')).map(|c| match c {
+        '\t' => ' ',
+        c => c,
+    }));
 }
 
 /// `=?charset?B|Q?text?=` at the start: its text and length.
 fn encoded_word(raw: &[u8]) -> Option<(String, usize)> {
-    let mut marks = memchr::memchr_iter(b'?', &raw[..raw.len().min(400)]);
-    marks.next()?;
-    let (charset_end, kind_end) = (marks.next()?, marks.next()?);
-    let text_end = kind_end + 1 + memchr::memmem::find(&raw[kind_end + 1..], b"?=")?;
-    if text_end > 400 {
+    if raw.get(1) != Some(&b'?') {
         return None;
     }
+    let raw = &raw[..raw.len().min(MAX_WORD)];
+    let mut marks = memchr::memchr_iter(b'?', raw);
+    marks.next()?;
+    let (charset_end, kind_end) = (marks.next()?, marks.next()?);
+    let text_end = marks.find(|at| raw.get(at + 1) == Some(&b'='))?;
     let text = &raw[kind_end + 1..text_end];
     let bytes = match raw.get(charset_end + 1)? {
         b'B' | b'b' => unbase64(text),

@@ -128,18 +128,19 @@ struct Inspected<'a> {
 
 /// One object or line per file; a file that cannot be read is said on standard
 /// error and the others go on.
-fn inspect(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Standard output refuses.
+pub fn inspect(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut code = ExitCode::SUCCESS;
+    let mut raw = Vec::new();
     for file in files {
-        let raw = match read_limited(file) {
-            Ok(raw) => raw,
-            Err(error) => {
-                context.output.remark(format_args!("{}: {error}", file.display()));
-                code = exit::Code::NoInput.into();
-                continue;
-            }
-        };
+        if let Err(error) = read_limited(file, &mut raw) {
+            context.output.remark(format_args!("{}: {error}", file.display()));
+            code = exit::Code::NoInput.into();
+            continue;
+        }
         let record = Record::from(&report::read(&raw));
         let written = if context.output.is_json() {
             serde_json::to_writer(&mut out, &Inspected { file, record })?;
@@ -156,15 +157,13 @@ fn inspect(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// The file, or as much of it as shows that it is too large.
-fn read_limited(file: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads the file, or as much of it as shows that it is too large.
+fn read_limited(file: &Path, into: &mut Vec<u8>) -> std::io::Result<()> {
     use std::io::Read as _;
-    let opened = std::fs::File::open(file)?;
-    let size = opened.metadata()?.len();
-    let limit = mime::MAX_BYTES as u64 + 1;
-    let mut raw = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0) + 1);
-    opened.take(limit).read_to_end(&mut raw)?;
-    Ok(raw)
+    into.clear();
+    into.reserve(16 * 1024);
+    std::fs::File::open(file)?.take(mime::MAX_BYTES as u64 + 1).read_to_end(into)?;
+    Ok(())
 }
 
 fn write_words(out: &mut impl std::io::Write, file: &Path, record: &Record) -> std::io::Result<()> {
@@ -211,15 +210,13 @@ struct Stored<'a> {
 async fn read(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let open = context.open().await?;
     let mut code = ExitCode::SUCCESS;
+    let mut raw = Vec::new();
     for file in files {
-        let raw = match read_limited(file) {
-            Ok(raw) => raw,
-            Err(error) => {
-                context.output.remark(format_args!("{}: {error}", file.display()));
-                code = exit::Code::NoInput.into();
-                continue;
-            }
-        };
+        if let Err(error) = read_limited(file, &mut raw) {
+            context.output.remark(format_args!("{}: {error}", file.display()));
+            code = exit::Code::NoInput.into();
+            continue;
+        }
         let mut tx = open.store.begin().await?;
         let received = inbox::receive(&mut tx, Intake::File, &raw, now()).await?;
         tx.commit().await?;

@@ -18,6 +18,8 @@ pub enum Code {
     Unavailable = 69,
     /// 70: a mistake in this program.
     Software = 70,
+    /// 71: the system gives no threads.
+    System = 71,
     /// 74: reading or writing failed.
     Io = 74,
     /// 75: try again later.

@@ -204,7 +204,7 @@ fn no_bytes_make_it_stumble() {
 fn parts_are_as_another_parser_finds_them() {
     for file in fixtures() {
         let mail = with_crlf(&std::fs::read(&file).unwrap());
-        let ours = mime::parts(&mail).unwrap();
+        let (_, ours) = mime::open(&mail).unwrap();
         let theirs = MessageParser::default().parse(&mail).unwrap();
         let reports = theirs.parts.iter().filter(|part| {
             part.content_type().is_some_and(|c| {
