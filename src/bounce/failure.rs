@@ -346,6 +346,7 @@ fn staged(
         && bare
         && !addressed
         && notice.says_in(Meaning::AfterContent, from, to)
+        && !notice.says_in(Meaning::Reason(Reason::UserUnknown), from, to)
     {
         return Reason::Rejected;
     }

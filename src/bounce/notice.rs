@@ -54,7 +54,11 @@ impl Notice {
         let folded = phrase::fold(&flat);
         let mut addresses = address::find_all(&flat);
         addresses.truncate(MAX_ADDRESSES);
-        let masked = mask(&folded, &addresses);
+        let mut masked = mask(&folded, &addresses);
+        // A phrase does not go on behind an empty line, except in its gaps.
+        for line in lines.iter().skip(1).filter(|line| line.paragraph) {
+            masked.replace_range(line.at - 1..line.at, "\n");
+        }
         let mut hits = Vec::new();
         phrase::table().search(&masked, |hit| hits.push(hit));
         let mut notice = Self { flat, folded, lines, addresses, hits, cut: 0, quoted };

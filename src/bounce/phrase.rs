@@ -13,7 +13,7 @@ use super::reason::Reason;
 /// The most bytes a `*` in a phrase stands for.
 pub const GAP: usize = 100;
 /// Buckets of an index, a power of two.
-const BUCKETS: usize = 4096;
+const BUCKETS: usize = 2048;
 /// The bytes of a phrase that one comparison sees.
 const LEAD: usize = size_of::<u128>();
 /// How many of them a phrase is looked up by: the most that it has. Many phrases
@@ -129,11 +129,14 @@ pub fn table() -> &'static Table {
 impl Table {
     /// Reads a table: `[section]` lines, phrases, `#` comments, empty lines.
     pub fn parse(text: Cow<'static, str>) -> Result<Self, Wrong> {
-        let mut phrases = Vec::with_capacity(text.len() / 20);
+        let mut found = KEYS.map(|key| (key, Vec::with_capacity(text.len() / 60)));
         let mut meaning = None;
         let mut rank = 0;
-        for (index, line) in text.split('\n').enumerate() {
-            let line = line.trim_ascii();
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
+        let mut from = 0;
+        for (index, end) in ends.enumerate() {
+            let line = text[from..end].trim_ascii();
+            from = text.len().min(end + 1);
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -152,12 +155,12 @@ impl Table {
                 });
             };
             let first = &line[..memchr::memchr(b'*', line.as_bytes()).unwrap_or(line.len())];
-            if first.len() < SHORTEST {
+            let Some((_, phrases)) = found.iter_mut().find(|(key, _)| first.len() >= *key) else {
                 return Err(Wrong {
                     line: index + 1,
                     what: "a phrase needs three letters before its first *".to_owned(),
                 });
-            }
+            };
             let (lead, lead_mask) = lead(first.as_bytes());
             phrases.push(Phrase {
                 at: (line.as_ptr() as usize - text.as_ptr() as usize) as u32,
@@ -169,7 +172,7 @@ impl Table {
                 goes_on: first.len() < line.len() || line.len() > LEAD,
             });
         }
-        let indexes = KEYS.map(|key| Index::take(&mut phrases, first_bytes(key)));
+        let indexes = found.map(|(key, phrases)| Index::of(&phrases, first_bytes(key)));
         Ok(Self { text, indexes })
     }
 
@@ -289,22 +292,20 @@ fn find(text: &[u8], piece: &[u8]) -> Option<usize> {
 }
 
 impl Index {
-    /// Takes the phrases whose lead is at least as long as `mask`.
-    fn take(all: &mut Vec<Phrase>, mask: u128) -> Self {
-        let taken: Vec<Phrase> =
-            all.extract_if(.., |phrase| phrase.lead_mask & mask == mask).collect();
+    /// Indexes phrases by the bytes in `mask`.
+    fn of(found: &[Phrase], mask: u128) -> Self {
         let mut starts = vec![0u32; BUCKETS + 1];
-        for phrase in &taken {
+        for phrase in found {
             starts[bucket(phrase.lead & mask) + 1] += 1;
         }
         for at in 0..BUCKETS {
             starts[at + 1] += starts[at];
         }
         let mut next = starts.clone();
-        let mut phrases = taken.clone();
-        for phrase in taken {
+        let mut phrases = found.to_vec();
+        for phrase in found {
             let slot = &mut next[bucket(phrase.lead & mask)];
-            phrases[*slot as usize] = phrase;
+            phrases[*slot as usize] = *phrase;
             *slot += 1;
         }
         Self { phrases, starts, mask }
@@ -319,7 +320,7 @@ impl Index {
 
 const fn bucket(key: u128) -> usize {
     let folded = key as u64 ^ ((key >> 64) as u64).rotate_left(24);
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize & (BUCKETS - 1)
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize & (BUCKETS - 1)
 }
 
 /// Lower case, letter by letter, keeping every byte in its place, so that a place

@@ -108,6 +108,23 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, Option<Limit>)> {
     let html = format!("{head}Content-Type: text/html\r\n\r\n{}", "<style>".repeat(600_000));
     let encoded = format!("Subject: {}\r\n\r\n", "=?utf-8?q?=?".repeat(30_000));
     let stars = format!("{head}\r\n{}", "mailbox for ".repeat(400_000));
+    let mut nested = format!("{head}Content-Type: message/rfc822\r\n\r\n").repeat(60_000);
+    nested.push_str("user unknown");
+    let base64 = format!(
+        "{head}Content-Transfer-Encoding: base64\r\n\r\n{}",
+        "dXNlciB1bmtub3duCg==".repeat(249_000)
+    );
+    let quoted = format!(
+        "{head}Content-Transfer-Encoding: quoted-printable\r\n\r\n{}",
+        "=3D=C3=A4=\r\n".repeat(400_000)
+    );
+    let groups = format!(
+        "{head}Content-Type: message/delivery-status\r\n\r\n{}",
+        "Final-Recipient: rfc822;\r\nAction: failed\r\n\r\n".repeat(110_000)
+    );
+    let addresses = format!("{head}\r\n{}", "a@b.example\r\n".repeat(380_000));
+    let subject =
+        format!("From: MAILER-DAEMON@a.example\r\nSubject: {}\r\n\r\n", "=?u?q?".repeat(80_000));
     let cut = |mut mail: String| {
         mail.truncate(5_000_000);
         mail.into_bytes()
@@ -124,6 +141,12 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, Option<Limit>)> {
         ("nothing but tags", html.into_bytes(), None),
         ("half encoded words", encoded.into_bytes(), None),
         ("the beginning of many phrases", stars.into_bytes(), None),
+        ("sixty thousand mails in mails", cut(nested), None),
+        ("nothing but base64", base64.into_bytes(), None),
+        ("nothing but quoted bytes", quoted.into_bytes(), None),
+        ("a hundred thousand recipients without a name", groups.into_bytes(), None),
+        ("nothing but addresses", addresses.into_bytes(), None),
+        ("a subject of beginnings of words", subject.into_bytes(), None),
         ("nothing", Vec::new(), None),
         ("zeros", vec![0; 1_000_000], None),
     ]
@@ -183,9 +206,11 @@ fn mutate(mail: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
 
 #[test]
 fn no_bytes_make_it_stumble() {
+    // A million: MUTATIONS=1000000 cargo test --test it no_bytes (ten minutes unoptimised).
+    let rounds = std::env::var("MUTATIONS").map_or(4_000, |count| count.parse().unwrap());
     let mails: Vec<Vec<u8>> = fixtures().iter().map(|file| std::fs::read(file).unwrap()).collect();
     let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
-    for round in 0..4_000 {
+    for round in 0..rounds {
         let mut mail = mails[chance.below(mails.len())].clone();
         let other = chance.below(mails.len());
         mutate(&mut mail, &mails[other], &mut chance);
