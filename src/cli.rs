@@ -141,10 +141,11 @@ pub fn main() -> ExitCode {
         .or_else(|| std::env::var_os("RUNDBRIEF_CONFIG").map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from(config::DEFAULT_FILE));
     let context = Context { config_file, output: Output::new(arguments.json) };
-    let done = match arguments.command {
-        // Reads files and waits for nothing: threads would cost more than the mails.
-        Command::Bounce(bounce::Command::Inspect { files }) => bounce::inspect(&context, &files),
-        command => on_threads(dispatch(&context, command)),
+    // Reads files and waits for nothing: threads would cost more than the mails.
+    let done = if let Command::Bounce(bounce::Command::Inspect { files }) = &arguments.command {
+        bounce::inspect(&context, files)
+    } else {
+        on_threads(dispatch(&context, arguments.command))
     };
     match done {
         Ok(code) => code,
