@@ -27,6 +27,8 @@ pub mod export;
 pub mod goodbye;
 pub mod invitation;
 pub mod preferences;
+pub mod probe;
+pub mod reply;
 pub mod report;
 pub mod welcome;
 

@@ -13,6 +13,8 @@ use crate::service::export::{self, Export};
 use crate::service::goodbye::{self, Goodbye};
 use crate::service::invitation::{self, Invitation};
 use crate::service::preferences::{self, Preferences};
+use crate::service::probe::{self, Probe};
+use crate::service::reply::{self, Reply};
 use crate::service::report::{self, Report, Sums};
 use crate::service::welcome::{self, Welcome};
 
@@ -55,6 +57,16 @@ pub fn all(brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
         due: Some(datetime(2026, 11, 23, 8, 0, 0, 0)),
         url: &format!("{site}/issues/12"),
     };
+    let probe = Probe { publication, preferences_url: &url("p") };
+    let reply = Reply {
+        publication,
+        from: "Kim Beispiel <kim@example.org>",
+        about: match language {
+            Language::German => "AW: Neue Radwege",
+            Language::English => "Re: New cycle paths",
+        },
+        leave: Some("rundbrief bounce review 12 --as leave"),
+    };
     let report = Report {
         publication,
         number: 12,
@@ -81,6 +93,8 @@ pub fn all(brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
         ("export", export::render(&export, brand, language)),
         ("invitation", invitation::render(&invitation, brand, language)),
         ("draft", draft::render(&draft, brand, language)),
+        ("probe", probe::render(&probe, brand, language)),
+        ("reply", reply::render(&reply, brand, language)),
         ("report", report::render(&report, brand, language)),
     ]
 }

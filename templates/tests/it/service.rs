@@ -36,6 +36,20 @@ fn a_goodbye_is_the_last_one() {
 }
 
 #[test]
+fn a_probe_asks_for_nothing() {
+    let text = flow::unflow(&mail("probe", Language::German).text);
+    assert!(text.contains("Sie müssen nichts tun"), "{text}");
+    assert!(text.contains("Kommt auch diese E-Mail zurück"), "{text}");
+}
+
+#[test]
+fn a_reply_says_who_wrote_and_how_they_leave() {
+    let text = flow::unflow(&mail("reply", Language::German).text);
+    assert!(text.contains("Von: Kim Beispiel <kim@example.org>"), "{text}");
+    assert!(text.contains("rundbrief bounce review 12 --as leave"), "{text}");
+}
+
+#[test]
 fn a_report_leaves_no_number_out() {
     let text = mail("report", Language::German).text;
     for line in [
@@ -61,6 +75,8 @@ fn the_newsletter_of_a_mail_is_named_in_its_subject() {
         "export",
         "invitation",
         "draft",
+        "probe",
+        "reply",
         "report",
     ] {
         assert!(mail(kind, Language::German).subject.contains("„Hafenpost“"), "{kind}");
