@@ -96,7 +96,7 @@ pub async fn send(world: &World, tell: Tell<'_>) -> anyhow::Result<Vec<Book>> {
     while tick.source().await? == Next::Again {}
     tell(Said::Step("articles read, pictures painted, 200 readers imported"));
     let mut issues = Vec::new();
-    for newsletter in newsletter::list(&world.open.store).await? {
+    for newsletter in newsletter::list(&world.open.store).await?.newsletters {
         let issue = compose(world, &newsletter).await?;
         tell(Said::Step(&format!("{}: issue composed and queued", newsletter.definition.title)));
         issues.push((newsletter, issue));

@@ -89,11 +89,34 @@ pub fn parse(text: &str, name: &Path) -> Result<Definition, Fault> {
     Ok(definition)
 }
 
+/// A stored definition that this program cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the stored definition of newsletter {slug:?} cannot be read: {why}. Apply its file again: rundbrief newsletter apply FILE"
+)]
+pub struct Damaged {
+    /// The newsletter's short name.
+    pub slug: String,
+    /// What does not stand.
+    pub why: String,
+}
+
+/// Newsletters, and those of them that cannot be read: one does not hide the others.
+#[derive(Debug, Default, PartialEq)]
+pub struct Found {
+    /// As asked for.
+    pub newsletters: Vec<Newsletter>,
+    /// What an operator has to mend.
+    pub damaged: Vec<Damaged>,
+}
+
 row! {
     /// A row as it is stored.
     Row {
         /// See [`Newsletter::id`].
         id: NewsletterId,
+        /// The short name.
+        slug: String,
         /// The definition as JSON.
         definition: String,
         /// See [`Newsletter::next_at`].
@@ -104,14 +127,23 @@ row! {
 }
 
 impl Row {
-    fn read(self) -> anyhow::Result<Newsletter> {
-        let definition = serde_json::from_str(&self.definition).map_err(|error| {
-            anyhow::anyhow!(
-                "the stored definition of newsletter {} cannot be read: {error}. Apply its file again",
-                self.id
-            )
-        })?;
+    fn read(self) -> Result<Newsletter, Damaged> {
+        let definition = serde_json::from_str(&self.definition)
+            .map_err(|error| Damaged { slug: self.slug, why: error.to_string() })?;
         Ok(Newsletter { id: self.id, definition, next_at: self.next_at, last_slot: self.last_slot })
+    }
+}
+
+impl Found {
+    fn of(rows: Vec<Row>) -> Found {
+        let mut found = Found::default();
+        for row in rows {
+            match row.read() {
+                Ok(newsletter) => found.newsletters.push(newsletter),
+                Err(damaged) => found.damaged.push(damaged),
+            }
+        }
+        found
     }
 }
 
@@ -126,13 +158,16 @@ pub async fn apply(
     definition: &Definition,
     now: Timestamp,
 ) -> anyhow::Result<Applied> {
-    let known = in_tx(tx, &definition.slug).await?;
+    let known = match in_tx(tx, &definition.slug).await? {
+        Some(row) => Some((row.id, row.read().ok())),
+        None => None,
+    };
     let json = sqlx::types::Json(definition);
     let upcoming = || {
         let moment = definition.schedule()?.next(now)?;
         Some(Millis::from(moment.at))
     };
-    let Some(known) = known else {
+    let Some((id, known)) = known else {
         let (id,): (NewsletterId,) = on!(*tx, |c| {
             sqlx::query_as(
             "insert into newsletter (slug, title, language, definition, next_at, created_at, updated_at)
@@ -150,18 +185,25 @@ pub async fn apply(
         })?;
         return Ok(Applied::Created(id));
     };
-    if known.definition == *definition {
-        return Ok(Applied::Unchanged(known.id));
+    if known.as_ref().is_some_and(|known| known.definition == *definition) {
+        return Ok(Applied::Unchanged(id));
     }
-    let same_times = known.definition.schedule == definition.schedule
-        && known.definition.time_zone == definition.time_zone;
-    let next_at = if same_times { known.next_at } else { upcoming() };
+    // What cannot be read any more had times as well, but nobody knows which.
+    let next_at = match known {
+        Some(known)
+            if known.definition.schedule == definition.schedule
+                && known.definition.time_zone == definition.time_zone =>
+        {
+            known.next_at
+        }
+        Some(_) | None => upcoming(),
+    };
     on!(*tx, |c| sqlx::query(
         "update newsletter
          set title = $2, language = $3, definition = $4, next_at = $5, updated_at = $6
          where id = $1"
     )
-    .bind(known.id)
+    .bind(id)
     .bind(definition.title.as_str())
     .bind(definition.language.tag())
     .bind(json)
@@ -170,19 +212,18 @@ pub async fn apply(
     .execute(c)
     .await
     .map(|done| done.rows_affected()))?;
-    Ok(Applied::Changed(known.id))
+    Ok(Applied::Changed(id))
 }
 
-async fn in_tx(tx: &mut Tx, slug: &Slug) -> anyhow::Result<Option<Newsletter>> {
-    let row: Option<Row> = on!(*tx, |c| sqlx::query_as(
-        "select id, cast(definition as text) as definition, next_at, last_slot
+async fn in_tx(tx: &mut Tx, slug: &Slug) -> sqlx::Result<Option<Row>> {
+    on!(*tx, |c| sqlx::query_as(
+        "select id, slug, cast(definition as text) as definition, next_at, last_slot
          from newsletter
          where slug = $1"
     )
     .bind(slug.as_str())
     .fetch_optional(c)
-    .await)?;
-    row.map(Row::read).transpose()
+    .await)
 }
 
 /// The newsletter with this slug, or with this number where no slug is so.
@@ -191,7 +232,7 @@ async fn in_tx(tx: &mut Tx, slug: &Slug) -> anyhow::Result<Option<Newsletter>> {
 /// The database failed.
 pub async fn find(store: &Store, name: &str) -> anyhow::Result<Option<Newsletter>> {
     let row: Option<Row> = read!(store, |db| sqlx::query_as(
-        "select id, cast(definition as text) as definition, next_at, last_slot
+        "select id, slug, cast(definition as text) as definition, next_at, last_slot
          from newsletter
          where slug = $1 or id = $2
          order by case when slug = $1 then 0 else 1 end
@@ -201,7 +242,7 @@ pub async fn find(store: &Store, name: &str) -> anyhow::Result<Option<Newsletter
     .bind(name.parse::<i64>().unwrap_or(0))
     .fetch_optional(db)
     .await)?;
-    row.map(Row::read).transpose()
+    Ok(row.map(Row::read).transpose()?)
 }
 
 /// The newsletter with this key.
@@ -210,38 +251,38 @@ pub async fn find(store: &Store, name: &str) -> anyhow::Result<Option<Newsletter
 /// There is none, or the database failed.
 pub async fn get(store: &Store, id: NewsletterId) -> anyhow::Result<Newsletter> {
     let row: Row = read!(store, |db| sqlx::query_as(
-        "select id, cast(definition as text) as definition, next_at, last_slot
+        "select id, slug, cast(definition as text) as definition, next_at, last_slot
          from newsletter
          where id = $1"
     )
     .bind(id)
     .fetch_one(db)
     .await)?;
-    row.read()
+    Ok(row.read()?)
 }
 
 /// All newsletters by slug; an installation has few.
 ///
 /// # Errors
 /// The database failed.
-pub async fn list(store: &Store) -> anyhow::Result<Vec<Newsletter>> {
+pub async fn list(store: &Store) -> sqlx::Result<Found> {
     let rows: Vec<Row> = read!(store, |db| sqlx::query_as(
-        "select id, cast(definition as text) as definition, next_at, last_slot
+        "select id, slug, cast(definition as text) as definition, next_at, last_slot
          from newsletter
          order by slug"
     )
     .fetch_all(db)
     .await)?;
-    rows.into_iter().map(Row::read).collect()
+    Ok(Found::of(rows))
 }
 
 /// Newsletters whose schedule's moment has come.
 ///
 /// # Errors
 /// The database failed.
-pub async fn due(store: &Store, now: Timestamp) -> anyhow::Result<Vec<Newsletter>> {
+pub async fn due(store: &Store, now: Timestamp) -> sqlx::Result<Found> {
     let rows: Vec<Row> = read!(store, |db| sqlx::query_as(
-        "select id, cast(definition as text) as definition, next_at, last_slot
+        "select id, slug, cast(definition as text) as definition, next_at, last_slot
          from newsletter
          where next_at <= $1
          order by next_at"
@@ -249,7 +290,7 @@ pub async fn due(store: &Store, now: Timestamp) -> anyhow::Result<Vec<Newsletter
     .bind(Millis::from(now))
     .fetch_all(db)
     .await)?;
-    rows.into_iter().map(Row::read).collect()
+    Ok(Found::of(rows))
 }
 
 /// The short names of all sources, to hold a newsletter's rules against.

@@ -50,9 +50,15 @@ pub async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode
 }
 
 async fn apply(context: &Context, file: &Path) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let definition = newsletter::parse(&text, file)
-        .map_err(|fault| Fault::new(Code::Data, fault.to_string()))?;
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    let text = str::from_utf8(&bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let what =
+            format!("{}:{line}: is not UTF-8. Save the file as UTF-8, without BOM", file.display());
+        Fault::new(Code::Data, what)
+    })?;
+    let definition =
+        newsletter::parse(text, file).map_err(|fault| Fault::new(Code::Data, fault.to_string()))?;
     let open = context.open().await?;
     if let Some(name) =
         definition.transports.iter().find(|name| !open.config.transport.contains_key(*name))
@@ -143,11 +149,11 @@ pub(super) fn clock(at: Timestamp, zone: &TimeZone) -> String {
 
 async fn list(context: &Context) -> anyhow::Result<()> {
     let open = context.open().await?;
-    let all = newsletter::list(&open.store).await?;
-    if all.is_empty() {
+    let newsletter::Found { newsletters, damaged } = newsletter::list(&open.store).await?;
+    if newsletters.is_empty() && damaged.is_empty() {
         context.output.remark("no newsletters yet: rundbrief newsletter apply FILE");
     }
-    for one in &all {
+    for one in &newsletters {
         let definition = &one.definition;
         let due = one.next_at.map(|at| clock(at.timestamp(), &definition.time_zone.zone()));
         context.output.result(
@@ -160,6 +166,12 @@ async fn list(context: &Context) -> anyhow::Result<()> {
                 definition.title
             ),
         );
+    }
+    if let Some(first) = damaged.first() {
+        for one in &damaged[1..] {
+            context.output.remark(one);
+        }
+        return Err(Fault::new(Code::Data, first.to_string()).into());
     }
     Ok(())
 }

@@ -91,8 +91,9 @@ impl Tick {
     /// The database failed, or a letter cannot be made.
     pub async fn schedule(&self) -> anyhow::Result<Next> {
         let now = self.now();
-        for (newsletter, composed) in due::compose(&self.store, &self.office, now).await? {
-            note(newsletter.definition.slug.as_str(), &composed);
+        let looked = due::compose(&self.store, &self.office, now).await?;
+        for (newsletter, composed) in &looked.composed {
+            note(newsletter.definition.slug.as_str(), composed);
         }
         let mut chance = chance;
         let begun = due::begin(&self.store, &self.office, now, &mut chance).await?;
@@ -108,6 +109,10 @@ impl Tick {
         tx.commit().await?;
         if back > 0 {
             tracing::info!(readers = back, "subscriber: pauses ended");
+        }
+        // Said last: one that cannot be read keeps nothing else from being done.
+        if let Some(damaged) = looked.damaged.into_iter().next() {
+            return Err(damaged.into());
         }
         Ok(if any { Next::Again } else { Next::Wait })
     }

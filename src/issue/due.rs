@@ -9,7 +9,7 @@ use super::state::State;
 use super::{Error, Issue, IssueId, archive, draft, link};
 use crate::letter::address::Office;
 use crate::newsletter::definition::{Approval, Late, WhenDue};
-use crate::newsletter::{self, Newsletter};
+use crate::newsletter::{self, Damaged, Newsletter};
 use crate::schedule::Moment;
 use crate::store::Store;
 use crate::store::value::Millis;
@@ -45,22 +45,28 @@ pub enum Begun {
     Taken(IssueId),
 }
 
+/// What one look at the schedules did.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What became of each newsletter's moment.
+    pub composed: Vec<(Newsletter, Composed)>,
+    /// Newsletters that are due and cannot be read.
+    pub damaged: Vec<Damaged>,
+}
+
 /// Composes for every newsletter whose moment has come. Of several missed moments the
 /// last one counts.
 ///
 /// # Errors
 /// The database failed; moments that were done stay done.
-pub async fn compose(
-    store: &Store,
-    office: &Office,
-    now: Timestamp,
-) -> anyhow::Result<Vec<(Newsletter, Composed)>> {
-    let mut done = Vec::new();
-    for newsletter in newsletter::due(store, now).await? {
+pub async fn compose(store: &Store, office: &Office, now: Timestamp) -> anyhow::Result<Looked> {
+    let newsletter::Found { newsletters, damaged } = newsletter::due(store, now).await?;
+    let mut looked = Looked { composed: Vec::new(), damaged };
+    for newsletter in newsletters {
         let outcome = compose_one(store, office, &newsletter, now).await?;
-        done.push((newsletter, outcome));
+        looked.composed.push((newsletter, outcome));
     }
-    Ok(done)
+    Ok(looked)
 }
 
 async fn compose_one(
@@ -181,7 +187,14 @@ async fn begin_one(
     now: Timestamp,
     chance: Chance,
 ) -> anyhow::Result<Begun> {
-    let newsletter = newsletter::get(store, issue.newsletter_id).await?;
+    let newsletter = match newsletter::get(store, issue.newsletter_id).await {
+        Ok(newsletter) => newsletter,
+        // It must not keep other issues from beginning.
+        Err(error) if error.is::<Damaged>() => {
+            return ask(store, issue.id, &error.to_string(), now).await;
+        }
+        Err(error) => return Err(error),
+    };
     let policies = &newsletter.definition.policies;
     let due = issue.send_at.unwrap_or(issue.updated_at).timestamp();
     if is_late(due, policies.late_after_minutes.get(), now) {
@@ -215,12 +228,8 @@ async fn begin_one(
         Ok(letter) => letter,
         // It must not keep other issues from beginning.
         Err(error) => {
-            tracing::error!(issue = issue.id.0, "issue.unfit: {error:#}");
             let why = format!("its mail cannot be made: {error:#}");
-            let mut tx = store.begin().await?;
-            super::pause(&mut tx, issue.id, &why, now).await?;
-            tx.commit().await?;
-            return Ok(Begun::Asked(issue.id));
+            return ask(store, issue.id, &why, now).await;
         }
     };
     let mut tx = store.begin().await?;
@@ -228,4 +237,13 @@ async fn begin_one(
     tx.commit().await?;
     tracing::info!(issue = issue.id.0, bytes = letter.fixed_bytes(), "issue.frozen");
     Ok(Begun::Frozen(issue.id))
+}
+
+/// Pauses an issue that cannot begin, and says why.
+async fn ask(store: &Store, id: IssueId, why: &str, now: Timestamp) -> anyhow::Result<Begun> {
+    tracing::error!(issue = id.0, "issue.unfit: {why}");
+    let mut tx = store.begin().await?;
+    super::pause(&mut tx, id, why, now).await?;
+    tx.commit().await?;
+    Ok(Begun::Asked(id))
 }

@@ -10,7 +10,10 @@ use rundbrief_templates::language::Language;
 use rundbrief_templates::publication::{Imprint, Publication};
 use serde::{Deserialize, Serialize};
 
-use super::field::{Address, Count, Days, Expression, Line, ListId, Minutes, Slug, Zone};
+use super::field::{
+    Address, Count, Days, Expression, HardBounces, Line, ListId, Minutes, ProbeDays, Score, Slug,
+    Zone,
+};
 use crate::schedule;
 
 /// What `newsletter apply` reads. Optional keys have the defaults that stand here.
@@ -70,6 +73,9 @@ pub struct Definition {
     /// What to do when something is late, unknown, due.
     #[serde(default)]
     pub policies: Policies,
+    /// When a reader's address is given up.
+    #[serde(default)]
+    pub bounce: Bounces,
 }
 
 /// How pictures reach the reader.
@@ -185,6 +191,22 @@ pub struct Policies {
     pub approval: Approval,
 }
 
+/// When a reader's address is given up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bounces {
+    /// Hard bounces on different days.
+    pub hard: HardBounces,
+    /// A hard bounce is forgotten when so many days brought no other.
+    pub hard_memory_days: Days,
+    /// Days after a first "user unknown" until a probe asks again; 0 sends none.
+    pub probe_after_days: ProbeDays,
+    /// The score of soft bounces: each adds one.
+    pub soft: Score,
+    /// Days after which a soft bounce weighs half.
+    pub soft_half_life_days: Days,
+}
+
 /// Who must have seen an issue before it is queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -264,6 +286,18 @@ impl Default for Policies {
             when_due: WhenDue::default(),
             undo_minutes: Minutes::new(2),
             approval: Approval::default(),
+        }
+    }
+}
+
+impl Default for Bounces {
+    fn default() -> Self {
+        Self {
+            hard: HardBounces::new(2),
+            hard_memory_days: Days::new(180),
+            probe_after_days: ProbeDays::new(3),
+            soft: Score::new(4.5),
+            soft_half_life_days: Days::new(30),
         }
     }
 }

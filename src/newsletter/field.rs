@@ -16,6 +16,10 @@ const SLUG_MAX: usize = 40;
 const ISSUE_MAX: u32 = 100;
 /// Days that an event may be ahead, or an article old.
 const DAYS_MAX: u32 = 730;
+/// Days that a probe may wait: later, the next issues have told.
+const PROBE_MAX: u32 = 30;
+/// The highest score of soft bounces: more than that is never reached.
+const SCORE_MAX: f64 = 50.0;
 /// Minutes that a policy may wait: a week.
 const MINUTES_MAX: u32 = 7 * 24 * 60;
 
@@ -224,6 +228,49 @@ ranged!(
     /// How many minutes.
     Minutes, 0..=MINUTES_MAX, "minutes"
 );
+
+ranged!(
+    /// How many hard bounces.
+    HardBounces, 1..=2, "hard bounces"
+);
+ranged!(
+    /// How many days until a probe.
+    ProbeDays, 0..=PROBE_MAX, "days"
+);
+
+/// A score of soft bounces.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Score(f64);
+
+impl Score {
+    /// A number that stands in the code, where its range is plain.
+    pub(super) const fn new(number: f64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Score {
+    type Error = String;
+    fn try_from(number: f64) -> Result<Self, String> {
+        if (1.0..=SCORE_MAX).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(format!("{number} is out of range; allowed: 1.0 to {SCORE_MAX:.1}"))
+        }
+    }
+}
+
+impl From<Score> for f64 {
+    fn from(score: Score) -> f64 {
+        score.0
+    }
+}
 
 impl Count {
     /// As many as there are.

@@ -1,6 +1,6 @@
 //! What a definition's file may say, and how a mistake in it is answered.
 
-use super::definition::{Late, Lead, Unknown, WhenDue};
+use super::definition::{Bounces, Late, Lead, Unknown, WhenDue};
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../deploy/newsletter.toml");
@@ -26,6 +26,7 @@ fn the_example_stands_and_shows_the_defaults() {
     assert_eq!(policies.late_after_minutes.get(), 120);
     assert_eq!(policies.unknown, Unknown::AtLeastOnce);
     assert_eq!(policies.undo_minutes.get(), 2);
+    assert_eq!(example.bounce, Bounces::default());
     assert_eq!(example.rules.at_most.get(), 10);
     assert_eq!(example.rules.at_least.get(), 1);
     assert_eq!(example.rules.lead, Lead::Newest);
@@ -45,6 +46,7 @@ fn every_commented_line_of_the_example_stands_too() {
         .map(|line| format!("{line}\n"))
         .collect();
     let all = parse(&uncommented, Path::new("all.toml")).unwrap();
+    assert_eq!(all.bounce, Bounces::default());
     assert_eq!(all.rules.rest.as_deref(), Some("Weitere Meldungen"));
     assert_eq!(all.imprint.country.as_deref(), Some("Deutschland"));
     assert!(all.brand.logo.is_some());
@@ -79,6 +81,19 @@ fn a_mistake_is_answered_with_line_and_remedy() {
     assert!(
         fault("# undo_minutes = 2", "undo_minutes = 99999").contains("allowed: 0 to 10080 minutes")
     );
+    for (wrong, allowed) in [
+        ("hard = 3", "3 is out of range; allowed: 1 to 2 hard bounces"),
+        ("hard_memory_days = 0", "allowed: 1 to 730 days"),
+        ("probe_after_days = 31", "31 is out of range; allowed: 0 to 30 days"),
+        ("soft = 0.5", "0.5 is out of range; allowed: 1.0 to 50.0"),
+        ("soft = \"much\"", "invalid type: string \"much\""),
+        ("strikes = 3", "unknown field `strikes`, expected one of `hard`, `hard_memory_days`"),
+    ] {
+        let line = 1 + EXAMPLE.lines().position(|line| line == "[bounce]").unwrap();
+        let said = fault("\n[bounce]\n", &format!("\n[bounce]\n{wrong}\n"));
+        assert!(said.starts_with(&format!("stadt.toml:{}: ", line + 1)), "{said}");
+        assert!(said.contains(allowed), "{said}");
+    }
     assert!(fault("title = \"Newsletter Musterhafen\"", "title = \" \"").contains("is empty"));
     assert!(fault("title = \"Newsletter Musterhafen\"", "").contains("missing field `title`"));
     let colours = fault("base = \"town\"", "base = \"town\"\nlight = { link = \"#ffff00\" }");

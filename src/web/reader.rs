@@ -40,10 +40,14 @@ impl Visit {
         let Some(token) = ReaderToken::open(&site.key.token(), kind, text) else {
             return Ok(None);
         };
-        let newsletters = newsletter::list(&site.store).await?;
+        let newsletter::Found { newsletters, damaged } = newsletter::list(&site.store).await?;
         let of_token = |one: &Newsletter| one.id == NewsletterId(token.newsletter);
         let Some(newsletter) = newsletters.into_iter().find(of_token) else {
-            return Ok(None);
+            // The link may well be good: "unknown" would not be true.
+            return damaged
+                .into_iter()
+                .next()
+                .map_or(Ok(None), |one| Err(anyhow::anyhow!(one).into()));
         };
         let id = SubscriberId(token.subscriber);
         let subscriber = subscriber::get(&site.store, id).await?;

@@ -61,9 +61,12 @@ pub async fn act(
     let cause = Cause { reason, evidence: &evidence, at: now() };
     let mut tx = site.store.begin().await?;
     let subscriber = SubscriberId(visit.token.subscriber);
-    standing::leave(&mut tx, subscriber, visit.newsletter.id, &wording, cause).await?;
+    let left = standing::leave(&mut tx, subscriber, visit.newsletter.id, &wording, cause).await?;
     tx.commit().await?;
-    tracing::info!(newsletter = visit.title(), reason = reason.as_str(), "subscriber: left");
+    // Programs click twice; the second time nothing happens.
+    if left.is_some_and(|change| change.was != change.became) {
+        tracing::info!(newsletter = visit.title(), reason = reason.as_str(), "subscriber: left");
+    }
     Ok(gone(&visit))
 }
 

@@ -6,6 +6,7 @@ use rundbrief::issue::due::{self, Begun, Composed};
 use rundbrief::issue::state::State;
 use rundbrief::issue::{self, IssueId, draft};
 use rundbrief::newsletter;
+use rundbrief::on;
 use rundbrief::store::value::Millis;
 
 use crate::app::{App, on_both};
@@ -21,6 +22,7 @@ on_both![
     a_queued_issue_begins_at_its_time_and_not_before,
     a_late_issue_is_asked_about_sent_or_left_out,
     applying_again_swallows_no_moment,
+    a_newsletter_that_cannot_be_read_stops_no_other,
 ];
 
 /// Thursday's moment.
@@ -30,7 +32,7 @@ fn thursday() -> Timestamp {
 
 async fn due_at(app: &App, now: Timestamp) -> Vec<Composed> {
     let done = due::compose(&app.store, &office(), now).await.unwrap();
-    done.into_iter().map(|(_, composed)| composed).collect()
+    done.composed.into_iter().map(|(_, composed)| composed).collect()
 }
 
 async fn a_moment_composes_once_whoever_asks(app: App) {
@@ -166,5 +168,36 @@ async fn applying_again_swallows_no_moment(app: App) {
     tx.commit().await.unwrap();
     let anew = newsletter::get(&app.store, before.id).await.unwrap();
     assert_eq!(anew.next_at.unwrap().to_string(), "2026-11-27T08:00:00.000Z");
-    assert_eq!(newsletter::list(&app.store).await.unwrap(), [anew]);
+    assert_eq!(newsletter::list(&app.store).await.unwrap().newsletters, [anew]);
+}
+
+async fn a_newsletter_that_cannot_be_read_stops_no_other(app: App) {
+    let (_, waiting) = drafted(&app, "").await;
+    queue(&app, waiting.id, monday()).await;
+    let mut other = apply(&app, "").await.definition;
+    other.slug = newsletter::field::Slug::parse("andere").unwrap();
+    let mut tx = app.store.begin().await.unwrap();
+    newsletter::apply(&mut tx, &other, monday()).await.unwrap();
+    on!(tx, |c| sqlx::query(
+        "update newsletter set definition = '{\"slug\": 1}' where slug <> 'andere'"
+    )
+    .execute(c)
+    .await
+    .map(drop))
+    .unwrap();
+    tx.commit().await.unwrap();
+
+    let looked = due::compose(&app.store, &office(), thursday()).await.unwrap();
+    let [(composed, Composed::Waits(_))] = &looked.composed[..] else { panic!("{looked:?}") };
+    assert_eq!(composed.definition.slug.as_str(), "andere");
+    let [damaged] = &looked.damaged[..] else { panic!("{looked:?}") };
+    assert!(damaged.to_string().contains("newsletter \"musterhafen\" cannot be read"));
+    assert_eq!(newsletter::list(&app.store).await.unwrap().damaged, [damaged.clone()]);
+
+    // Its queued issue asks an editor; its file, applied again, mends it.
+    assert_eq!(begin(&app, monday() + minutes(1)).await, [Begun::Asked(waiting.id)]);
+    let why = get(&app, waiting.id).await.paused_why.unwrap();
+    assert!(why.contains("newsletter apply FILE"), "{why}");
+    apply(&app, "").await;
+    assert_eq!(newsletter::list(&app.store).await.unwrap().damaged, []);
 }

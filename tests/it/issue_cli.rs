@@ -139,6 +139,11 @@ async fn a_wrong_definition_is_answered_with_its_line(app: App) {
         "rundbrief: newsletter.toml:{line}: unknown variant `maybe`, expected one of `send`, `ask`, `skip`"
     );
     assert_eq!(ended.err.trim(), wanted);
+    let latin = [b"slug = \"a\"\ntitle = \"M".as_slice(), &[0xfc], b"ller\"\n"].concat();
+    std::fs::write(app.directory().join("latin.toml"), latin).unwrap();
+    let ended = run(&app, "newsletter apply latin.toml");
+    assert_eq!(ended.code, 65, "{}", ended.err);
+    assert!(ended.err.contains("latin.toml:2: is not UTF-8"), "{}", ended.err);
     assert_eq!(run(&app, "newsletter apply none.toml").code, 66);
     assert_eq!(run(&app, "newsletter list").out, "");
 }
