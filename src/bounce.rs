@@ -6,15 +6,17 @@
 //! codes, `failure` weighs them, `returned` finds what ties a report to a mail.
 //!
 //! `inbox` stores what comes in, once. `verdict::step` decides what a stored report
-//! is worth: `tie` proves which delivery it is about, `rule` says what follows,
-//! `breaker` holds everything back when too much bounces at once, and `review` is
-//! where a person decides the rest.
+//! is worth: `tie` proves which delivery it is about, `rule` says what follows and
+//! `follow` does it, `breaker` holds everything back when too much bounces at once,
+//! and `review` is where a person decides the rest. What a person wrote is read by
+//! `person`, and handed on.
 
 pub mod inbox;
 pub mod maildir;
 pub mod verdict;
 
 pub mod breaker;
+pub mod follow;
 pub mod list;
 pub mod refusal;
 pub mod review;
@@ -29,6 +31,7 @@ pub mod complaint;
 pub mod dsn;
 pub mod failure;
 pub mod notice;
+pub mod person;
 pub mod place;
 pub mod returned;
 

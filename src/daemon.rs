@@ -38,6 +38,8 @@ const SCHEDULE: Duration = Duration::from_secs(5);
 const SOURCES: Duration = Duration::from_secs(15);
 /// Between two looks for deliveries when there was nothing to deliver.
 const DELIVERIES: Duration = Duration::from_secs(1);
+/// Between two looks for errands; they go a few at a time.
+const ERRANDS: Duration = Duration::from_secs(10);
 /// Between two looks into the bounce mailbox.
 const BOUNCES: Duration = Duration::from_secs(10);
 /// Between two sessions by POP3; servers refuse those who come more often.
@@ -109,6 +111,7 @@ pub async fn once(open: Open) -> anyhow::Result<i64> {
     while tick.delivery().await? == Next::Again {}
     mailboxes.once().await?;
     while tick.bounce().await? == Next::Again {}
+    while tick.errand().await? == Next::Again {}
     tick.end().await?;
     let remaining = sums::open(&open.store).await?;
     tracing::info!(remaining, "daemon: done for now");
@@ -129,7 +132,7 @@ fn begin_ticks(
         stopping: stopping.clone(),
     };
     let at = || Arc::clone(tick);
-    let (a, b, c, d) = (at(), at(), at(), at());
+    let (a, b, c, d, e) = (at(), at(), at(), at(), at());
     loops.spawn(turn(Loop::Schedule, SCHEDULE).until_stopped(move || {
         let tick = Arc::clone(&a);
         async move { tick.schedule().await }
@@ -145,6 +148,10 @@ fn begin_ticks(
     loops.spawn(turn(Loop::Bounce, BOUNCES).until_stopped(move || {
         let tick = Arc::clone(&d);
         async move { tick.bounce().await }
+    }));
+    loops.spawn(turn(Loop::Errand, ERRANDS).until_stopped(move || {
+        let tick = Arc::clone(&e);
+        async move { tick.errand().await }
     }));
 }
 

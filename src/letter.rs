@@ -11,6 +11,7 @@ pub mod enclosure;
 pub mod headers;
 pub mod mime;
 pub mod reader;
+pub mod single;
 pub mod splice;
 
 use rundbrief_templates::mail::Mail;

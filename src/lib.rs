@@ -20,7 +20,8 @@
 //! * [`letter`] renders an issue once, freezes it with *slots* and, where a newsletter
 //!   wants that, its pictures, and splices each reader's own data in; [`subscriber`] holds those readers.
 //! * [`delivery`] is the ledger and the workers that write it; [`smtp`] speaks to
-//!   relays and receives what comes back; [`bounce`] reads that.
+//!   relays and receives what comes back; [`bounce`] reads that; [`errand`] sends the
+//!   small mails that follow from it.
 //! * [`store`] hides which database it is; [`config`] is `rundbrief.toml`.
 //! * The doors: [`daemon`] (the loops), [`cli`] (one file per command), [`web`] (one
 //!   file per noun), [`doctor`], [`demo`].
@@ -76,6 +77,7 @@ pub mod subscriber;
 
 pub mod bounce;
 pub mod delivery;
+pub mod errand;
 pub mod intake;
 pub mod smtp;
 pub mod webhook;

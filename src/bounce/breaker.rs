@@ -67,7 +67,7 @@ fn sentence(what: &str) -> String {
     format!("more than {PERCENT} % of {what} bounced within an hour")
 }
 
-/// Deliveries that bounced within the window, of a domain or of all.
+/// Deliveries that bounced within the window (probes not counted: most of them do), of a domain or of all.
 async fn bounced(tx: &mut Tx, domain: Option<&str>, now: Millis) -> sqlx::Result<i64> {
     let (count,): (i64,) = on!(*tx, |c| sqlx::query_as(
         "select count(distinct b.delivery_id)
@@ -75,6 +75,7 @@ async fn bounced(tx: &mut Tx, domain: Option<&str>, now: Millis) -> sqlx::Result
          join delivery d on d.id = b.delivery_id
          where b.received_at > $1
            and b.kind = 'failure'
+           and b.errand_id is null
            and ($2 = '' or d.domain = $2)"
     )
     .bind(now.0 - WINDOW)

@@ -4,8 +4,10 @@ use serde::Serialize;
 use sqlx::types::Json;
 
 use super::inbox::{BounceId, Intake};
+use super::person;
 use super::record::Record;
 use super::report;
+use super::review::{self, Decision};
 use super::verdict::Verdict;
 use crate::delivery::DeliveryId;
 use crate::store::Store;
@@ -130,7 +132,7 @@ pub async fn sums(store: &Store, over: Over, limit: i64) -> sqlx::Result<Vec<Sum
                                        in ('1', 'true') then 1 else 0 end) as bigint) as hard
              from bounce b
              join delivery d on d.id = b.delivery_id
-             where b.kind = 'failure'
+             where b.kind = 'failure' and b.errand_id is null
              group by 1, 2
              order by 3 desc, 1, 2
              limit $1"
@@ -145,7 +147,7 @@ pub async fn sums(store: &Store, over: Over, limit: i64) -> sqlx::Result<Vec<Sum
              join delivery d on d.id = b.delivery_id
              join issue i on i.id = d.issue_id
              join newsletter n on n.id = i.newsletter_id
-             where b.kind = 'failure'
+             where b.kind = 'failure' and b.errand_id is null
              group by 1, 2
              order by 3 desc, 1, 2
              limit $1"
@@ -154,17 +156,57 @@ pub async fn sums(store: &Store, over: Over, limit: i64) -> sqlx::Result<Vec<Sum
     read!(store, |db| sqlx::query_as(text).bind(limit).fetch_all(db).await)
 }
 
-/// The words of a stored mail that matter to a person.
+/// What a person has to see to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The words of the mail that matter.
+    pub excerpt: String,
+    /// The decision that the mail itself proposes.
+    pub proposal: Option<Decision>,
+}
+
+row! {
+    /// What is looked at.
+    Looked {
+        /// As it came.
+        raw: Option<Vec<u8>>,
+        /// What it says.
+        report: Json<Record>,
+        /// Where it stands.
+        verdict: Verdict,
+        /// Why.
+        why: String,
+        /// The delivery it is about.
+        delivery: Option<DeliveryId>,
+    }
+}
+
+/// Looks at a stored mail as a person does. Where it waits and is tied to a reader, it
+/// may propose what to decide: to let them leave, or to let follow what was held back.
 ///
 /// # Errors
 /// The database failed.
-pub async fn excerpt(store: &Store, id: BounceId) -> sqlx::Result<String> {
-    let row: Option<(Option<Vec<u8>>,)> =
-        read!(store, |db| sqlx::query_as("select raw from bounce where id = $1")
-            .bind(id)
-            .fetch_optional(db)
-            .await)?;
-    Ok(row.and_then(|(raw,)| raw).map(|raw| report::read(&raw).excerpt).unwrap_or_default())
+pub async fn look(store: &Store, id: BounceId) -> sqlx::Result<Look> {
+    let row: Option<Looked> = read!(store, |db| sqlx::query_as(
+        "select raw, report, verdict, why, delivery_id as delivery from bounce where id = $1"
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await)?;
+    let Some(row) = row else { return Ok(Look { excerpt: String::new(), proposal: None }) };
+    let raw = row.raw.unwrap_or_default();
+    let mut excerpt = report::read(&raw).excerpt;
+    if excerpt.is_empty() {
+        excerpt = person::read(&raw).words;
+    }
+    let proposal = if row.verdict != Verdict::Review || row.delivery.is_none() {
+        None
+    } else if row.why.contains(review::LEAVES) || review::left(&row.report.0) {
+        Some(Decision::Leave)
+    } else {
+        (row.report.0.kind == "failure").then_some(Decision::AsRead)
+    };
+    Ok(Look { excerpt, proposal })
 }
 
 /// A report in a list, as it is printed.

@@ -8,6 +8,8 @@ use super::inbox::Intake;
 use super::record::Record;
 use super::report::{Kind, Report};
 use crate::delivery::DeliveryId;
+use crate::errand::ErrandId;
+use crate::smtp::{Outcome, Stage};
 use crate::store::Tx;
 use crate::store::value::Millis;
 use crate::{on, row};
@@ -53,6 +55,42 @@ pub async fn collect(tx: &mut Tx) -> sqlx::Result<usize> {
         }
     }
     Ok(rows.len())
+}
+
+/// Makes a report of a probe that was refused at once; it is tied to the delivery that
+/// caused the probe.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_probe(
+    tx: &mut Tx,
+    probe: ErrandId,
+    address: &str,
+    outcome: &Outcome,
+    now: Millis,
+) -> sqlx::Result<()> {
+    let named = outcome.stage == Stage::Rcpt;
+    let words = outcome.words();
+    let report = Report {
+        recipients: vec![failure::said(address.to_owned(), &words, named)],
+        ..Report::empty(Kind::Failure)
+    };
+    on!(*tx, |c| {
+        sqlx::query(
+        "insert into bounce (digest, intake, kind, report, delivery_id, errand_id, verdict, received_at)
+         select $1, $2, $3, $4, delivery_id, id, 'new', $6 from errand where id = $5
+         on conflict (digest) do nothing"
+    )
+    .bind(super::inbox::digest(format!("refused probe {probe}").as_bytes()).as_slice())
+    .bind(Intake::Refusal)
+    .bind(report.kind.as_str())
+    .bind(Json(Record::from(&report)))
+    .bind(probe)
+    .bind(now)
+    .execute(c)
+    .await
+    .map(drop)
+    })
 }
 
 /// Marks a delivery as dealt with; false when another worker was faster.

@@ -11,6 +11,10 @@ const TOKEN_LETTERS: usize = 32;
 /// The most bytes of a quoted mail that are searched for its header.
 const MAX_QUOTED: usize = 64 * 1024;
 
+/// Fields that name whom a mail was delivered to, the surest first.
+pub(super) const ENVELOPE: [&str; 6] =
+    ["x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to"];
+
 /// What could tie a report to one of our mails, strongest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ties {
@@ -130,8 +134,6 @@ pub fn message_id(raw: &[u8]) -> Option<String> {
 /// What ties a report to a mail: the address it came to, its envelope id, the
 /// returned mail.
 pub fn ties(head: &Head<'_>, envelope_id: Option<&str>, returned: &Returned) -> Ties {
-    const ENVELOPE: [&str; 6] =
-        ["x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to"];
     let envelope = ENVELOPE.iter().find_map(|name| {
         memchr::memchr(b'+', head.get(name)?)?;
         addresses(head, name).iter().find_map(|address| {
@@ -152,7 +154,7 @@ pub fn ties(head: &Head<'_>, envelope_id: Option<&str>, returned: &Returned) -> 
 }
 
 /// A delivery token, lower-cased, if the text looks like one.
-fn token(text: &str) -> Option<String> {
+pub(super) fn token(text: &str) -> Option<String> {
     let fits = text.len() == TOKEN_LETTERS
         && text.bytes().all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
     fits.then(|| text.to_ascii_lowercase())

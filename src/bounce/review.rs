@@ -7,17 +7,19 @@ use sqlx::types::Json;
 
 use rundbrief_subscribers::standing::{Event, Reason as By};
 
+use super::follow::{self, About};
 use super::inbox::BounceId;
 use super::phrase::{self, Meaning, Table};
 use super::reason::Reason;
 use super::record::{Recipient, Record};
 use super::report;
 use super::rule::{self, Weight};
-use super::tie::{self, Tied};
-use super::verdict::{self, Verdict};
+use super::tie;
+use super::verdict::Verdict;
 use crate::store::Tx;
 use crate::store::value::Millis;
 use crate::subscriber::standing::{self, Cause};
+use crate::webhook::event;
 use crate::{on, row, words};
 
 /// The longest phrase that can be taught, in bytes, and the shortest.
@@ -56,8 +58,8 @@ pub enum Error {
     /// A phrase that is too short or too long.
     #[error("a phrase has {} to {} bytes, so that it means one thing", PHRASE.start(), PHRASE.end())]
     Phrase,
-    /// A phrase for a decision that names no reason.
-    #[error("a phrase is kept with a reason: decide as hard or soft, with --reason")]
+    /// A phrase whose decision and reason do not go together.
+    #[error("a phrase is kept with what it means: hard or soft with --reason, or leave without")]
     Reasonless,
     /// The subscription does not allow it.
     #[error(transparent)]
@@ -75,7 +77,24 @@ pub struct Learned {
     table: Option<Table>,
 }
 
+/// Why a mail waits in which somebody asks to leave.
+pub const LEAVES: &str = "a person asks to leave";
+
+/// Whether a provider says that its own link for leaving was used.
+pub fn left(report: &Record) -> bool {
+    report.feedback.as_deref() == Some(event::UNSUBSCRIBE)
+}
+
+/// The section of phrases by which people ask to leave.
+const LEAVE: &str = "leave";
+
 impl Learned {
+    /// Whether a person's words ask to leave, by what was taught.
+    pub fn leaves(&self, words: &str) -> bool {
+        let hits = self.table.as_ref().map(|table| table.all(words)).unwrap_or_default();
+        hits.iter().any(|hit| hit.meaning == Meaning::Leave)
+    }
+
     /// Reads an unclear mail by what was taught; nothing when that says nothing.
     pub fn read(&self, raw: &[u8]) -> Option<Record> {
         let table = self.table.as_ref()?;
@@ -133,14 +152,6 @@ pub async fn learned(tx: &mut Tx) -> sqlx::Result<Learned> {
     Ok(Learned { table })
 }
 
-/// What a mail is that a person wrote to a delivery's return path.
-pub fn of_person(raw: &[u8]) -> (Verdict, String) {
-    let text = report::read(raw).excerpt;
-    let leaves = phrase::table().all(&text).iter().any(|hit| hit.meaning == Meaning::Leave);
-    let why = if leaves { "a person asks to leave" } else { "a person wrote" };
-    (Verdict::Review, why.to_owned())
-}
-
 row! {
     /// A report under decision.
     Held {
@@ -160,7 +171,7 @@ pub async fn decide(
     tx: &mut Tx,
     id: BounceId,
     decision: Decision,
-    phrase: Option<(&str, Reason)>,
+    phrase: Option<(&str, Option<Reason>)>,
     now: Millis,
 ) -> Result<String, Error> {
     let held = held(tx, id).await?.ok_or(Error::Missing(id))?;
@@ -170,8 +181,7 @@ pub async fn decide(
     let outcome = if decision == Decision::Nothing {
         "nothing follows".to_owned()
     } else {
-        let tied = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
-        follow(tx, id, &held.report.0, &tied, decision, now).await?
+        follow_up(tx, id, &held.report.0, decision, now).await?
     };
     if let Some((words, reason)) = phrase {
         keep(tx, words, reason, decision, now).await?;
@@ -198,14 +208,15 @@ async fn held(tx: &mut Tx, id: BounceId) -> sqlx::Result<Option<Held>> {
         .await)
 }
 
-async fn follow(
+async fn follow_up(
     tx: &mut Tx,
     id: BounceId,
     report: &Record,
-    tied: &Tied,
     decision: Decision,
     now: Millis,
 ) -> Result<String, Error> {
+    let (tied, probe) = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
+    let tied = &tied;
     let subscriber = tied.subscriber.ok_or(Error::Untied(id))?;
     let weight = match decision {
         Decision::AsRead => {
@@ -225,7 +236,8 @@ async fn follow(
             return Ok(format!("{} became {}", change.was, change.became));
         }
     };
-    let (_, why) = verdict::apply(tx, id, report, tied, subscriber, weight, now).await?;
+    let about = About { id, report, tied, subscriber, probe };
+    let (_, why) = follow::apply(tx, about, weight, now).await?;
     Ok(why)
 }
 
@@ -233,21 +245,27 @@ async fn follow(
 async fn keep(
     tx: &mut Tx,
     words: &str,
-    reason: Reason,
+    reason: Option<Reason>,
     decision: Decision,
     now: Millis,
 ) -> Result<(), Error> {
-    let fits = match decision {
-        Decision::Hard => reason.is_hard(),
-        Decision::Soft => !reason.is_hard(),
-        Decision::AsRead | Decision::Complaint | Decision::Leave | Decision::Nothing => false,
+    let section = match (decision, reason) {
+        (Decision::Hard, Some(reason)) if reason.is_hard() => reason.as_str(),
+        (Decision::Soft, Some(reason)) if !reason.is_hard() => reason.as_str(),
+        (Decision::Leave, None) => LEAVE,
+        (
+            Decision::Hard
+            | Decision::Soft
+            | Decision::Leave
+            | Decision::AsRead
+            | Decision::Complaint
+            | Decision::Nothing,
+            _,
+        ) => return Err(Error::Reasonless),
     };
-    if !fits {
-        return Err(Error::Reasonless);
-    }
     let words = phrase::fold(&words.split_whitespace().collect::<Vec<_>>().join(" "));
     let readable =
-        Table::parse(format!("[{reason}]\n{words}\n").into()).is_ok_and(|t| t.len() == 1);
+        Table::parse(format!("[{section}]\n{words}\n").into()).is_ok_and(|t| t.len() == 1);
     if !PHRASE.contains(&words.len()) || !readable {
         return Err(Error::Phrase);
     }
@@ -257,8 +275,8 @@ async fn keep(
          on conflict (words) do update set reason = excluded.reason, hard = excluded.hard"
     )
     .bind(words)
-    .bind(reason.as_str())
-    .bind(reason.is_hard())
+    .bind(section)
+    .bind(reason.map(Reason::is_hard))
     .bind(now)
     .execute(c)
     .await
@@ -273,12 +291,12 @@ async fn keep(
 /// See [`Error`]. Somebody who left or complained does not come back this way.
 pub async fn take_back(tx: &mut Tx, id: BounceId, now: Millis) -> Result<String, Error> {
     held(tx, id).await?.ok_or(Error::Missing(id))?;
-    let tied = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
+    let (tied, _) = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
     let subscriber = tied.subscriber.ok_or(Error::Untied(id))?;
     let evidence = json!({"bounce": id, "taken_back": true});
     let cause = Cause { reason: By::Editor, evidence: &evidence, at: now };
     let change = standing::change(tx, subscriber, tied.newsletter, Event::Restored, cause).await?;
-    verdict::forget(tx, change.subscription).await?;
+    follow::forget(tx, change.subscription).await?;
     audit(tx, "taken back", id, "", now).await?;
     Ok(format!("{} became {}", change.was, change.became))
 }

@@ -6,6 +6,7 @@
 
 use super::reason::Reason;
 use super::record::Record;
+use crate::newsletter::definition::Bounces;
 use crate::store::value::Millis;
 
 /// A day, in milliseconds.
@@ -13,14 +14,16 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Two hard bounces count as two when this many hours lie between them, so that one
 /// outage around midnight is one.
 const APART_HOURS: i64 = 18;
-/// A hard bounce is forgotten after this many days without another.
-const HARD_MEMORY_DAYS: i64 = 180;
 
 /// When a newsletter gives an address up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
     /// Hard bounces on different days. One or two.
     pub hard: u32,
+    /// A hard bounce is forgotten after this many days without another.
+    pub memory_days: i64,
+    /// Days after a first "user unknown" until a probe asks again; none: no probe.
+    pub probe_days: Option<i64>,
     /// The score of soft bounces: each counts one and decays. At 4.5, five in short
     /// order or seven weekly ones; one a month never gets there.
     pub soft: f64,
@@ -30,7 +33,27 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { hard: 2, soft: 4.5, half_life_days: 30.0 }
+        Self::from(&Bounces::default())
+    }
+}
+
+impl From<&Bounces> for Policy {
+    fn from(bounces: &Bounces) -> Self {
+        let probe = i64::from(bounces.probe_after_days.get());
+        Self {
+            hard: bounces.hard.get(),
+            memory_days: bounces.hard_memory_days.get().into(),
+            probe_days: (probe > 0).then_some(probe),
+            soft: bounces.soft.get(),
+            half_life_days: bounces.soft_half_life_days.get().into(),
+        }
+    }
+}
+
+impl Policy {
+    /// The moment before which a hard bounce or a probe is forgotten.
+    pub fn remembered_since(self, now: Millis) -> Millis {
+        Millis(now.0 - self.memory_days * DAY)
     }
 }
 
@@ -67,6 +90,8 @@ pub struct Memory {
 pub enum Effect {
     /// Remember this.
     Remember(Memory),
+    /// Remember this, and ask again by a probe at that moment.
+    Probe(Memory, Millis),
     /// Remember this, and give the address up.
     GiveUp(Memory),
     /// Suppress the address for good.
@@ -111,11 +136,12 @@ pub fn weigh(record: &Record, address: &str) -> Weight {
 /// What follows from a report at a moment.
 pub fn effect(weight: Weight, memory: Memory, policy: Policy, at: Millis) -> Effect {
     match weight {
-        Weight::Hard(_) => {
+        Weight::Hard(reason) => {
             let since = memory.hard_at.map(|before| at.0 - before.0);
             let memory = Memory { hard_at: Some(at), ..memory };
-            let again = since
-                .is_some_and(|ms| (APART_HOURS * DAY / 24..=HARD_MEMORY_DAYS * DAY).contains(&ms));
+            let again = since.is_some_and(|ms| {
+                (APART_HOURS * DAY / 24..=policy.memory_days * DAY).contains(&ms)
+            });
             if policy.hard <= 1 || again {
                 return Effect::GiveUp(memory);
             }
@@ -123,7 +149,12 @@ pub fn effect(weight: Weight, memory: Memory, policy: Policy, at: Millis) -> Eff
             if since.is_some_and(|ms| ms < APART_HOURS * DAY / 24) {
                 return Effect::Nothing;
             }
-            Effect::Remember(memory)
+            match policy.probe_days {
+                Some(days) if reason == Reason::UserUnknown => {
+                    Effect::Probe(memory, Millis(at.0 + days * DAY))
+                }
+                Some(_) | None => Effect::Remember(memory),
+            }
         }
         Weight::Soft(_) => {
             let score = decayed(memory, policy, at) + 1.0;
@@ -133,6 +164,17 @@ pub fn effect(weight: Weight, memory: Memory, policy: Policy, at: Millis) -> Eff
         Weight::Complaint => Effect::Complain,
         Weight::Leave => Effect::Leave,
         Weight::Ours(_) | Weight::Nothing => Effect::Nothing,
+    }
+}
+
+/// What follows from a report about a probe: that it is dead is the last word; that it
+/// is full or busy now says that there is somebody.
+pub fn of_probe(weight: Weight, memory: Memory, at: Millis) -> Effect {
+    match weight {
+        Weight::Hard(_) => Effect::GiveUp(Memory { hard_at: Some(at), ..memory }),
+        Weight::Complaint => Effect::Complain,
+        Weight::Leave => Effect::Leave,
+        Weight::Soft(_) | Weight::Ours(_) | Weight::Nothing => Effect::Nothing,
     }
 }
 
@@ -147,7 +189,7 @@ pub fn decayed(memory: Memory, policy: Policy, at: Millis) -> f64 {
 mod tests {
     use super::*;
 
-    const HARD: Weight = Weight::Hard(Reason::UserUnknown);
+    const HARD: Weight = Weight::Hard(Reason::HostUnknown);
     const SOFT: Weight = Weight::Soft(Reason::MailboxFull);
 
     fn day(n: i64) -> Millis {
@@ -157,7 +199,11 @@ mod tests {
     fn remembered(effect: Effect) -> Memory {
         match effect {
             Effect::Remember(memory) => memory,
-            other @ (Effect::GiveUp(_) | Effect::Complain | Effect::Leave | Effect::Nothing) => {
+            other @ (Effect::Probe(..)
+            | Effect::GiveUp(_)
+            | Effect::Complain
+            | Effect::Leave
+            | Effect::Nothing) => {
                 panic!("{other:?}")
             }
         }
@@ -172,6 +218,21 @@ mod tests {
         assert!(matches!(effect(HARD, first, policy, day(10 + 181)), Effect::Remember(_)));
         let strict = Policy { hard: 1, ..policy };
         assert!(matches!(effect(HARD, Memory::default(), strict, day(1)), Effect::GiveUp(_)));
+    }
+
+    #[test]
+    fn a_first_user_unknown_is_asked_again_and_a_second_is_not() {
+        let unknown = Weight::Hard(Reason::UserUnknown);
+        let policy = Policy::default();
+        let first = effect(unknown, Memory::default(), policy, day(10));
+        let Effect::Probe(memory, at) = first else { panic!("{first:?}") };
+        assert_eq!(at, day(13));
+        assert_eq!(effect(unknown, memory, policy, Millis(day(10).0 + 1)), Effect::Nothing);
+        assert!(matches!(effect(unknown, memory, policy, day(11)), Effect::GiveUp(_)));
+        let silent = Policy { probe_days: None, ..policy };
+        assert_eq!(effect(unknown, Memory::default(), silent, day(10)), Effect::Remember(memory));
+        let short = Policy { memory_days: 5, ..silent };
+        assert!(matches!(effect(unknown, memory, short, day(16)), Effect::Remember(_)));
     }
 
     #[test]

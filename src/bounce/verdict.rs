@@ -1,27 +1,34 @@
 //! What a stored report is worth: new rows become applied, noted, forged, stale,
 //! untied, or wait for review. One step is one transaction: a crash repeats it.
 
-use rundbrief_subscribers::standing::{Event, Reason as By};
+use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::token::Key;
-use serde_json::json;
 use sqlx::types::Json;
 
 use super::breaker::Breaker;
+use super::follow::{self, About};
 use super::inbox::{BounceId, Intake};
+use super::person;
 use super::record::Record;
 use super::refusal;
 use super::review::{self, Learned};
-use super::rule::{self, Effect, Memory, Policy, Weight};
-use super::tie::{self, Tie, Tied};
+use super::rule::{self, Weight};
+use super::tie::{self, By, Tie, Tied};
+use crate::config::Config;
+use crate::errand::{self, ErrandId};
 use crate::store::value::Millis;
 use crate::store::{Kind, Store, Tx};
-use crate::subscriber::standing::{self, Cause};
-use crate::subscriber::{SubscriberId, SubscriptionId};
-use crate::webhook::event;
+use crate::subscriber::SubscriberId;
 use crate::{on, row, words};
 
 /// Reports that one step decides about.
 const AT_ONCE: i64 = 200;
+/// Replies of one reader that are handed on within a day: more come from no person.
+const REPLIES_A_DAY: i64 = 5;
+/// A day, in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// What somebody did who used the address in `List-Unsubscribe`.
+const BY_MAIL: &str = "List-Unsubscribe: mailto";
 
 words! {
     /// What became of a report.
@@ -42,6 +49,39 @@ words! {
         Untied = "untied",
         /// A person decided.
         Decided = "decided",
+    }
+}
+
+/// What is ours: the key of our tokens, and the mailboxes that mail comes back to.
+#[derive(Debug, Clone)]
+pub struct Ours {
+    /// Signs tokens.
+    pub key: Key,
+    /// Where readers' programs unsubscribe.
+    pub unsubscribe: Option<EmailAddress>,
+}
+
+impl Ours {
+    /// What is ours by the configuration.
+    ///
+    /// # Errors
+    /// `mail.unsubscribe` is no address.
+    pub fn of(config: &Config, key: Key) -> anyhow::Result<Ours> {
+        let unsubscribe = config.mail.unsubscribe.as_deref().map(EmailAddress::parse).transpose();
+        Ok(Ours {
+            key,
+            unsubscribe: unsubscribe
+                .map_err(|error| anyhow::anyhow!("rundbrief.toml: mail.unsubscribe {error}"))?,
+        })
+    }
+
+    /// Whether a mail went to the mailbox for leaving, with or without a token.
+    fn leaves(&self, to: &[String]) -> bool {
+        let Some(ours) = &self.unsubscribe else { return false };
+        to.iter().filter_map(|to| to.rsplit_once('@')).any(|(local, domain)| {
+            let base = local.split_once('+').map_or(local, |(base, _)| base);
+            base.eq_ignore_ascii_case(ours.local()) && domain.eq_ignore_ascii_case(ours.domain())
+        })
     }
 }
 
@@ -76,7 +116,7 @@ row! {
 ///
 /// # Errors
 /// The database failed; nothing was decided then.
-pub async fn step(store: &Store, key: &Key, now: Millis) -> anyhow::Result<Done> {
+pub async fn step(store: &Store, ours: &Ours, now: Millis) -> anyhow::Result<Done> {
     let mut tx = store.begin().await?;
     refusal::collect(&mut tx).await?;
     let rows = fresh(&mut tx).await?;
@@ -89,7 +129,11 @@ pub async fn step(store: &Store, key: &Key, now: Millis) -> anyhow::Result<Done>
     for row in &rows {
         let tie = match row.intake {
             // Tied by the ledger itself.
-            Intake::Refusal => tie::of_bounce(&mut tx, row.id).await?.map_or(Tie::None, Tie::To),
+            Intake::Refusal => match tie::of_bounce(&mut tx, row.id).await? {
+                Some((tied, Some(probe))) => Tie::Probe(tied, probe),
+                Some((tied, None)) => Tie::To(tied),
+                None => Tie::None,
+            },
             Intake::File
             | Intake::Maildir
             | Intake::Mbox
@@ -97,17 +141,27 @@ pub async fn step(store: &Store, key: &Key, now: Millis) -> anyhow::Result<Done>
             | Intake::Pop3
             | Intake::Lmtp
             | Intake::Smtp
-            | Intake::Webhook => tie::find(&mut tx, key, &row.report.0, row.received_at).await?,
+            | Intake::Webhook => {
+                tie::find(&mut tx, &ours.key, &row.report.0, row.received_at).await?
+            }
         };
-        if let Tie::To(tied) | Tie::Stale(tied) = &tie {
-            name_delivery(&mut tx, row.id, tied).await?;
+        match &tie {
+            Tie::To(tied) | Tie::Stale(tied) => {
+                name_cause(&mut tx, row.id, Some(tied), None).await?;
+            }
+            Tie::Probe(tied, errand) => {
+                name_cause(&mut tx, row.id, Some(tied), Some(*errand)).await?;
+            }
+            Tie::Reply(errand) => name_cause(&mut tx, row.id, None, Some(*errand)).await?,
+            Tie::None | Tie::Forged | Tie::Erased => {}
         }
         ties.push(tie);
     }
     let mut done = Done::default();
     let mut breaker = Breaker::default();
     for (row, tie) in rows.iter().zip(ties) {
-        let (verdict, why) = decide(&mut tx, row, tie, &learned, &mut breaker, now).await?;
+        let mut desk = Desk { tx: &mut tx, ours, learned: &learned, breaker: &mut breaker, now };
+        let (verdict, why) = desk.decide(row, tie).await?;
         record(&mut tx, row.id, verdict, &why).await?;
         done.read += 1;
         done.applied += u64::from(verdict == Verdict::Applied);
@@ -136,10 +190,17 @@ async fn fresh(tx: &mut Tx) -> sqlx::Result<Vec<Fresh>> {
     on!(*tx, |c| sqlx::query_as(text).bind(AT_ONCE).fetch_all(c).await)
 }
 
-async fn name_delivery(tx: &mut Tx, id: BounceId, tied: &Tied) -> sqlx::Result<()> {
-    on!(*tx, |c| sqlx::query("update bounce set delivery_id = $2 where id = $1")
+async fn name_cause(
+    tx: &mut Tx,
+    id: BounceId,
+    tied: Option<&Tied>,
+    errand: Option<ErrandId>,
+) -> sqlx::Result<()> {
+    const TEXT: &str = "update bounce set delivery_id = $2, errand_id = $3 where id = $1";
+    on!(*tx, |c| sqlx::query(TEXT)
         .bind(id)
-        .bind(tied.delivery)
+        .bind(tied.map(|tied| tied.delivery))
+        .bind(errand)
         .execute(c)
         .await
         .map(drop))
@@ -157,47 +218,212 @@ async fn record(tx: &mut Tx, id: BounceId, verdict: Verdict, why: &str) -> sqlx:
 
 type Decision = (Verdict, String);
 
-async fn decide(
-    tx: &mut Tx,
-    row: &Fresh,
-    tie: Tie,
-    learned: &Learned,
-    breaker: &mut Breaker,
-    now: Millis,
-) -> anyhow::Result<Decision> {
-    let mut report = row.report.0.clone();
-    if report.kind == "unclear"
-        && let Some(raw) = &row.raw
-        && let Some(taught) = learned.read(raw)
-    {
-        report = taught;
+/// A provider says that a receiver took a mail. That is evidence only: it settles what
+/// nobody could know, and is outweighed by whatever comes back.
+///
+/// # Errors
+/// The database failed.
+pub async fn delivered(tx: &mut Tx, key: &Key, token: &str, now: Millis) -> sqlx::Result<bool> {
+    match tie::of_token(tx, key, token, now).await? {
+        Tie::To(tied) => evidence(tx, &tied, "delivered", now).await,
+        Tie::None | Tie::Probe(..) | Tie::Reply(_) | Tie::Forged | Tie::Stale(_) | Tie::Erased => {
+            Ok(false)
+        }
     }
-    let tied = match tie {
-        Tie::To(tied) => tied,
-        Tie::None => return Ok(without_token(&report)),
-        Tie::Forged => return Ok((Verdict::Forged, "its token is not ours".to_owned())),
-        Tie::Stale(_) => {
-            return Ok((Verdict::Stale, "its mail is older than 14 days".to_owned()));
+}
+
+/// What deciding takes.
+struct Desk<'a> {
+    tx: &'a mut Tx,
+    ours: &'a Ours,
+    learned: &'a Learned,
+    breaker: &'a mut Breaker,
+    now: Millis,
+}
+
+impl Desk<'_> {
+    async fn decide(&mut self, row: &Fresh, tie: Tie) -> anyhow::Result<Decision> {
+        let mut report = row.report.0.clone();
+        if report.kind == "unclear"
+            && let Some(raw) = &row.raw
+            && let Some(taught) = self.learned.read(raw)
+        {
+            report = taught;
         }
-        Tie::Erased => {
+        let is_report = matches!(report.kind.as_str(), "failure" | "delay" | "complaint");
+        let raw = row.raw.as_deref().unwrap_or_default();
+        let is_mail = row.intake != Intake::Webhook || !raw.starts_with(b"{");
+        if !is_report && is_mail {
+            let letter = person::read(raw);
+            if self.ours.leaves(&letter.to) {
+                return self.leave(row, &report, &letter, tie).await;
+            }
+            if report.kind == "other" && !matches!(tie, Tie::Reply(_)) {
+                return self.person(row, &letter, tie).await;
+            }
+        }
+        let (tied, probe) = match tie {
+            Tie::To(tied) => (tied, None),
+            Tie::Probe(tied, probe) => (tied, Some(probe)),
+            Tie::Reply(errand) => return self.about_reply(&report, errand).await,
+            Tie::None => return Ok(without_token(&report)),
+            Tie::Forged => return Ok((Verdict::Forged, "its token is not ours".to_owned())),
+            Tie::Stale(_) => {
+                return Ok((Verdict::Stale, "its mail is older than 14 days".to_owned()));
+            }
+            Tie::Erased => {
+                return Ok((Verdict::Noted, "the reader's data was erased".to_owned()));
+            }
+        };
+        match report.kind.as_str() {
+            "failure" | "complaint" => self.about(row, &report, &tied, probe).await,
+            "delay" if probe.is_some() => Ok((Verdict::Noted, "still tried".to_owned())),
+            "delay" => {
+                evidence(self.tx, &tied, "delayed", row.received_at).await?;
+                Ok((Verdict::Noted, "still tried".to_owned()))
+            }
+            "autoreply" => Ok((Verdict::Noted, "an automatic reply".to_owned())),
+            "challenge" => Ok((
+                Verdict::Review,
+                "the receiver wants the sender to confirm the mail".to_owned(),
+            )),
+            "other" if review::left(&report) => {
+                Ok((Verdict::Review, "a person left by the provider's link".to_owned()))
+            }
+            "other" => Ok((Verdict::Noted, "no bounce".to_owned())),
+            _ => Ok((Verdict::Review, "not understood".to_owned())),
+        }
+    }
+
+    /// A failure or complaint about a delivery or a probe of ours.
+    async fn about(
+        &mut self,
+        row: &Fresh,
+        report: &Record,
+        tied: &Tied,
+        probe: Option<ErrandId>,
+    ) -> anyhow::Result<Decision> {
+        let Some(subscriber) = tied.subscriber else {
             return Ok((Verdict::Noted, "the reader's data was erased".to_owned()));
+        };
+        let counted = match probe {
+            Some(probe) => !errand::outcome::came_back(self.tx, probe, self.now).await?,
+            None => self.counted(row, report, tied).await?,
+        };
+        // A refusal was marked when it was collected.
+        if counted && row.intake != Intake::Refusal {
+            return Ok((Verdict::Noted, "counted before".to_owned()));
         }
-    };
-    match report.kind.as_str() {
-        "failure" | "complaint" => about(tx, row, &report, &tied, breaker, now).await,
-        "delay" => {
-            evidence(tx, &tied, "delayed", row.received_at).await?;
-            Ok((Verdict::Noted, "still tried".to_owned()))
+        let weight = rule::weigh(report, &address(self.tx, subscriber).await?);
+        if matches!(weight, Weight::Hard(_) | Weight::Soft(_))
+            && let Some(why) = self.breaker.holds(self.tx, &tied.domain, self.now).await?
+        {
+            return Ok((Verdict::Review, why));
         }
-        "autoreply" => Ok((Verdict::Noted, "an automatic reply".to_owned())),
-        "challenge" => {
-            Ok((Verdict::Review, "the receiver wants the sender to confirm the mail".to_owned()))
+        let about = About { id: row.id, report, tied, subscriber, probe };
+        Ok(follow::apply(self.tx, about, weight, row.received_at).await?)
+    }
+
+    /// Whether this delivery has counted; if not, it has from now on.
+    async fn counted(&mut self, row: &Fresh, report: &Record, tied: &Tied) -> sqlx::Result<bool> {
+        let complaint = report.kind == "complaint";
+        let known = tied.evidence.as_deref();
+        if known.is_some_and(|e| e == "complained" || e == "bounced" && !complaint) {
+            return Ok(true);
         }
-        "other" if left(&report) => {
-            Ok((Verdict::Review, "a person left by the provider's link".to_owned()))
+        // Twice in one batch: what the first wrote is not in what was read before.
+        let word = if complaint { "complained" } else { "bounced" };
+        Ok(!evidence(self.tx, tied, word, row.received_at).await?)
+    }
+
+    /// Something about a reply that was handed on; it is never handed on itself.
+    async fn about_reply(&mut self, report: &Record, errand: ErrandId) -> anyhow::Result<Decision> {
+        if report.kind != "failure" {
+            return Ok((Verdict::Noted, "about a reply that was handed on".to_owned()));
         }
-        "other" => Ok(review::of_person(row.raw.as_deref().unwrap_or_default())),
-        _ => Ok((Verdict::Review, "not understood".to_owned())),
+        errand::outcome::came_back(self.tx, errand, self.now).await?;
+        let why = "a reply that was handed on came back: does the newsletter's reply_to exist?";
+        Ok((Verdict::Review, why.to_owned()))
+    }
+
+    /// A mail to the address in `List-Unsubscribe`: its token is all it takes, however
+    /// old its mail is. Without a good one a person looks.
+    async fn leave(
+        &mut self,
+        row: &Fresh,
+        report: &Record,
+        letter: &person::Letter,
+        tie: Tie,
+    ) -> anyhow::Result<Decision> {
+        if let Tie::To(tied) | Tie::Stale(tied) | Tie::Probe(tied, _) = &tie
+            && let Some(subscriber) = tied.subscriber
+        {
+            let about = About { id: row.id, report, tied, subscriber, probe: None };
+            return Ok(follow::leave(self.tx, about, BY_MAIL, row.received_at).await?);
+        }
+        if letter.automatic {
+            return Ok((Verdict::Noted, "a program wrote, without a token of ours".to_owned()));
+        }
+        let key = &self.ours.key;
+        let found = tie::of_person(self.tx, key, letter, row.received_at).await?;
+        let Some((tied, _)) = found else {
+            let why = "asks to leave by mail; no token of ours, and nobody has that address";
+            return Ok((Verdict::Review, why.to_owned()));
+        };
+        name_cause(self.tx, row.id, Some(&tied), None).await?;
+        Ok((Verdict::Review, "a person asks to leave by mail, without a token of ours".to_owned()))
+    }
+
+    /// A mail that is no report. What a person wrote is handed on to the newsletter's
+    /// reply address; that they ask to leave waits for a decision as well.
+    async fn person(
+        &mut self,
+        row: &Fresh,
+        letter: &person::Letter,
+        tie: Tie,
+    ) -> anyhow::Result<Decision> {
+        if letter.automatic {
+            return Ok((Verdict::Noted, "no bounce; a program wrote it".to_owned()));
+        }
+        let by_return_path = match tie {
+            Tie::To(tied) | Tie::Stale(tied) | Tie::Probe(tied, _) => Some((tied, By::Token)),
+            Tie::None | Tie::Forged | Tie::Erased | Tie::Reply(_) => None,
+        };
+        let found = match by_return_path {
+            Some(found) => Some(found),
+            None => tie::of_person(self.tx, &self.ours.key, letter, row.received_at).await?,
+        };
+        let Some((tied, by)) = found else {
+            return Ok((Verdict::Noted, "no bounce, and no token of ours in it".to_owned()));
+        };
+        name_cause(self.tx, row.id, Some(&tied), None).await?;
+        let handed = self.hand_on(row, &tied).await?;
+        let asks = letter.leaves(|text| self.learned.leaves(text));
+        let mut why = if asks { review::LEAVES } else { "a person wrote" }.to_owned();
+        if by == By::Address {
+            why.push_str("; known by the address only");
+        }
+        if handed {
+            why.push_str("; handed on to the reply address");
+        }
+        Ok((if asks || !handed { Verdict::Review } else { Verdict::Noted }, why))
+    }
+
+    /// Queues a reply for the newsletter's reply address; false when one reader sends
+    /// more than a person would.
+    async fn hand_on(&mut self, row: &Fresh, tied: &Tied) -> sqlx::Result<bool> {
+        let Some(subscriber) = tied.subscriber else { return Ok(false) };
+        let kind = errand::Kind::Reply;
+        let since = Millis(self.now.0 - DAY);
+        let newsletter = tied.newsletter;
+        if errand::count_since(self.tx, kind, newsletter, subscriber, since).await? >= REPLIES_A_DAY
+        {
+            return Ok(false);
+        }
+        let delivery = tied.delivery;
+        let cause = errand::Cause { bounce: row.id, newsletter, subscriber, delivery };
+        errand::queue(self.tx, kind, cause, self.now, self.now).await?;
+        Ok(true)
     }
 }
 
@@ -205,124 +431,12 @@ fn without_token(report: &Record) -> Decision {
     match report.kind.as_str() {
         "unclear" => (Verdict::Review, "not understood, and no token of ours in it".to_owned()),
         "complaint" => (Verdict::Review, "a complaint without a token of ours".to_owned()),
-        "other" if left(report) => {
+        "other" if review::left(report) => {
             (Verdict::Review, "a person left by the provider's link, no token of ours".to_owned())
         }
         "failure" | "delay" => (Verdict::Untied, "no token of ours in it".to_owned()),
         _ => (Verdict::Noted, "no bounce, and no token of ours in it".to_owned()),
     }
-}
-
-/// Whether a provider says that its own link for leaving was used.
-fn left(report: &Record) -> bool {
-    report.feedback.as_deref() == Some(event::UNSUBSCRIBE)
-}
-
-/// A failure or complaint about a delivery of ours.
-async fn about(
-    tx: &mut Tx,
-    row: &Fresh,
-    report: &Record,
-    tied: &Tied,
-    breaker: &mut Breaker,
-    now: Millis,
-) -> anyhow::Result<Decision> {
-    let Some(subscriber) = tied.subscriber else {
-        return Ok((Verdict::Noted, "the reader's data was erased".to_owned()));
-    };
-    let complaint = report.kind == "complaint";
-    let counted =
-        tied.evidence.as_deref().is_some_and(|e| e == "complained" || e == "bounced" && !complaint);
-    // Twice in one batch: what the first wrote is not in what was read before.
-    let counted = counted
-        || !evidence(tx, tied, if complaint { "complained" } else { "bounced" }, row.received_at)
-            .await?;
-    // A refusal was marked when it was collected.
-    if counted && row.intake != Intake::Refusal {
-        return Ok((Verdict::Noted, "counted before".to_owned()));
-    }
-    let weight = rule::weigh(report, &address(tx, subscriber).await?);
-    if matches!(weight, Weight::Hard(_) | Weight::Soft(_))
-        && let Some(why) = breaker.holds(tx, &tied.domain, now).await?
-    {
-        return Ok((Verdict::Review, why));
-    }
-    apply(tx, row.id, report, tied, subscriber, weight, row.received_at).await
-}
-
-/// Lets happen what follows from a report about a reader.
-///
-/// # Errors
-/// The database failed.
-pub async fn apply(
-    tx: &mut Tx,
-    id: BounceId,
-    report: &Record,
-    tied: &Tied,
-    subscriber: SubscriberId,
-    weight: Weight,
-    at: Millis,
-) -> anyhow::Result<Decision> {
-    if let Weight::Ours(reason) = weight {
-        tracing::warn!(
-            issue = tied.issue.0,
-            domain = tied.domain,
-            reason = reason.as_str(),
-            "a receiver refuses us"
-        );
-        return Ok((Verdict::Noted, format!("ours: {reason}")));
-    }
-    let Some((subscription, memory)) = memory(tx, tied, subscriber).await? else {
-        return Ok((Verdict::Noted, "no longer on the list".to_owned()));
-    };
-    let effect = rule::effect(weight, memory, Policy::default(), at);
-    let (event, by) = match effect {
-        Effect::Nothing => return Ok((Verdict::Noted, "nothing follows".to_owned())),
-        Effect::Remember(memory) => {
-            remember(tx, subscription, memory).await?;
-            return Ok((Verdict::Applied, "remembered".to_owned()));
-        }
-        Effect::GiveUp(memory) => {
-            remember(tx, subscription, memory).await?;
-            (Event::Bounced, By::Bounce)
-        }
-        Effect::Complain => (Event::Complained, By::Complaint),
-        Effect::Leave => (Event::Left, By::OneClick),
-    };
-    let evidence = evidence_of(id, report, tied);
-    let cause = Cause { reason: by, evidence: &evidence, at };
-    if event == Event::Left {
-        let wording = "asked to leave by a mail";
-        let left = standing::leave(tx, subscriber, tied.newsletter, wording, cause).await?;
-        let (verdict, why) = match left {
-            Some(change) => (Verdict::Applied, format!("{} became {}", change.was, change.became)),
-            None => (Verdict::Noted, "no longer on the list".to_owned()),
-        };
-        return Ok((verdict, why));
-    }
-    match standing::change(tx, subscriber, tied.newsletter, event, cause).await {
-        Ok(change) if change.was == change.became => {
-            Ok((Verdict::Noted, format!("was {} already", change.was)))
-        }
-        Ok(change) => Ok((Verdict::Applied, format!("{} became {}", change.was, change.became))),
-        Err(standing::Error::Missing) => Ok((Verdict::Noted, "no longer on the list".to_owned())),
-        Err(standing::Error::Refused(refused)) => Ok((Verdict::Noted, refused.to_string())),
-        Err(standing::Error::Database(error)) => Err(error.into()),
-    }
-}
-
-/// What shows why a standing changed; never an address.
-fn evidence_of(id: BounceId, report: &Record, tied: &Tied) -> serde_json::Value {
-    let first = report.recipients.first();
-    json!({
-        "bounce": id,
-        "delivery": tied.delivery,
-        "issue": tied.issue,
-        "kind": report.kind,
-        "reason": first.map(|r| r.reason.as_str()),
-        "status": first.and_then(|r| r.status.as_deref()),
-        "feedback": report.feedback,
-    })
 }
 
 /// Writes into the ledger what is known of a delivery; false when that or something
@@ -337,7 +451,7 @@ async fn evidence(tx: &mut Tx, tied: &Tied, word: &str, at: Millis) -> sqlx::Res
              changed_at = case when state = 'unknown' then $3 else changed_at end
          where id = $1
            and (evidence is null
-                or evidence in ('delayed', 'delivered') and $2 <> 'delayed'
+                or evidence in ('delayed', 'delivered') and $2 not in ('delayed', evidence)
                 or evidence = 'bounced' and $2 = 'complained')"
     )
     .bind(tied.delivery)
@@ -356,65 +470,4 @@ async fn address(tx: &mut Tx, subscriber: SubscriberId) -> sqlx::Result<String> 
             .fetch_optional(c)
             .await)?;
     Ok(row.map(|(address,)| address).unwrap_or_default())
-}
-
-row! {
-    /// What a subscription remembers.
-    Remembered {
-        /// Its key.
-        id: SubscriptionId,
-        /// The score.
-        bounce_score: f64,
-        /// Of when.
-        bounce_scored_at: Option<Millis>,
-        /// The last hard bounce.
-        last_hard_at: Option<Millis>,
-    }
-}
-
-async fn memory(
-    tx: &mut Tx,
-    tied: &Tied,
-    subscriber: SubscriberId,
-) -> sqlx::Result<Option<(SubscriptionId, Memory)>> {
-    let row: Option<Remembered> = on!(*tx, |c| sqlx::query_as(
-        "select id, bounce_score, bounce_scored_at, last_hard_at
-         from subscription
-         where subscriber_id = $1 and newsletter_id = $2"
-    )
-    .bind(subscriber)
-    .bind(tied.newsletter)
-    .fetch_optional(c)
-    .await)?;
-    Ok(row.map(|row| {
-        let memory = Memory {
-            score: row.bounce_score,
-            scored_at: row.bounce_scored_at,
-            hard_at: row.last_hard_at,
-        };
-        (row.id, memory)
-    }))
-}
-
-async fn remember(tx: &mut Tx, subscription: SubscriptionId, memory: Memory) -> sqlx::Result<()> {
-    on!(*tx, |c| sqlx::query(
-        "update subscription
-         set bounce_score = $2, bounce_scored_at = $3, last_hard_at = $4
-         where id = $1"
-    )
-    .bind(subscription)
-    .bind(memory.score)
-    .bind(memory.scored_at)
-    .bind(memory.hard_at)
-    .execute(c)
-    .await
-    .map(drop))
-}
-
-/// Forgets a subscription's bounces.
-///
-/// # Errors
-/// The database failed.
-pub async fn forget(tx: &mut Tx, subscription: SubscriptionId) -> sqlx::Result<()> {
-    remember(tx, subscription, Memory::default()).await
 }

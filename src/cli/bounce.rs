@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::{Context, exit};
 use crate::bounce::inbox::{self, BounceId, Intake, Received};
-use crate::bounce::list::{self, Filter, Over, Printed};
+use crate::bounce::list::{self, Filter, Look, Over, Printed};
 use crate::bounce::reason::Reason;
 use crate::bounce::record::Record;
 use crate::bounce::review::{self, Decision};
-use crate::bounce::verdict::{self, Verdict};
+use crate::bounce::verdict::{self, Ours, Verdict};
 use crate::bounce::{mime, report};
 use crate::store::value::Millis;
 
@@ -75,8 +75,9 @@ pub struct Review {
     /// as-read, hard, soft, complaint, leave, nothing
     #[arg(long = "as", value_name = "DECISION", value_parser = decision, requires = "id")]
     decision: Option<Decision>,
-    /// Keep these words, so that the next mail with them needs nobody
-    #[arg(long, value_name = "WORDS", requires = "decision", requires = "reason")]
+    /// Keep these words, so that the next mail with them is understood: for hard and soft
+    /// with --reason, for leave without
+    #[arg(long, value_name = "WORDS", requires = "decision")]
     phrase: Option<String>,
     /// What the phrase means, such as "mailbox full"
     #[arg(long, value_name = "REASON", value_parser = reason)]
@@ -227,9 +228,9 @@ async fn read(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> 
         let stored = Stored { file, bounce, known: bounce.is_none() };
         context.output.result(&stored, format_args!("{}: {words}", file.display()));
     }
-    let key = open.key.token();
+    let ours = Ours::of(&open.config, open.key.token())?;
     loop {
-        let done = verdict::step(&open.store, &key, now()).await?;
+        let done = verdict::step(&open.store, &ours, now()).await?;
         if done.read == 0 {
             break;
         }
@@ -272,8 +273,8 @@ async fn decide(context: &Context, asked: Review) -> anyhow::Result<ExitCode> {
     let Some(id) = asked.id else {
         let filter = Filter { verdict: Some(Verdict::Review), ..Filter::default() };
         for line in list::page(&open.store, &filter, None, 100).await? {
-            let excerpt = list::excerpt(&open.store, line.id).await?;
-            print(context, line.into(), Some(excerpt));
+            let look = list::look(&open.store, line.id).await?;
+            print(context, line.into(), Some(look));
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -283,12 +284,12 @@ async fn decide(context: &Context, asked: Review) -> anyhow::Result<ExitCode> {
             let page = list::page(&open.store, &Filter::default(), Some(after), 1).await?;
             let line =
                 page.into_iter().find(|line| line.id == id).ok_or(review::Error::Missing(id))?;
-            let excerpt = list::excerpt(&open.store, id).await?;
-            print(context, line.into(), Some(excerpt));
+            let look = list::look(&open.store, id).await?;
+            print(context, line.into(), Some(look));
             return Ok(ExitCode::SUCCESS);
         }
         (decision, take_back) => {
-            let phrase = asked.phrase.as_deref().zip(asked.reason);
+            let phrase = asked.phrase.as_deref().map(|words| (words, asked.reason));
             let mut tx = open.store.begin().await?;
             let outcome = match decision {
                 Some(decision) => review::decide(&mut tx, id, decision, phrase, now()).await?,
@@ -309,9 +310,11 @@ struct WithExcerpt<'a> {
     printed: Printed,
     #[serde(skip_serializing_if = "Option::is_none")]
     excerpt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<Decision>,
 }
 
-fn print(context: &Context, printed: Printed, excerpt: Option<String>) {
+fn print(context: &Context, printed: Printed, look: Option<Look>) {
     let first = printed.report.recipients.first();
     let mut text = format!(
         "{} {} {} {}{}: {}",
@@ -328,10 +331,18 @@ fn print(context: &Context, printed: Printed, excerpt: Option<String>) {
     if let Some(recipient) = first {
         text.push_str(&format!("\n    {}: {}", recipient.address, recipient.reason));
     }
-    if let Some(excerpt) = &excerpt {
-        for line in excerpt.lines().filter(|line| !line.trim().is_empty()).take(20) {
+    if let Some(look) = &look {
+        for line in look.excerpt.lines().filter(|line| !line.trim().is_empty()).take(20) {
             text.push_str(&format!("\n    | {}", line.trim_end()));
         }
     }
-    context.output.result(&WithExcerpt { printed, excerpt: excerpt.as_deref() }, text);
+    let proposal = look.as_ref().and_then(|look| look.proposal);
+    if let Some(decision) = proposal {
+        text.push_str(&format!(
+            "\n    proposal: rundbrief bounce review {} --as {decision}",
+            printed.bounce
+        ));
+    }
+    let excerpt = look.as_ref().map(|look| look.excerpt.as_str());
+    context.output.result(&WithExcerpt { printed, excerpt, proposal }, text);
 }

@@ -84,12 +84,16 @@ fn first_config(arguments: &Arguments) -> anyhow::Result<String> {
          directory = {directory}\n\n\
          [database]\naddress = {database}\n\n\
          [web]\nlisten = \"127.0.0.1:8025\"\naddress = {address}\n\n\
-         [mail]\ndomain = {domain}\nreturn_path = {return_path}\n\n\
+         [mail]\ndomain = {domain}\n\
+         # Both mailboxes must exist and take +TOKEN; what comes there is read as [bounce]\n\
+         # says. Without the second, readers leave by web only.\n\
+         return_path = {return_path}\nunsubscribe = {unsubscribe}\n\n\
          [transport.relay]\nhost = \"127.0.0.1\"\nport = 25\ntls = \"none\"\n",
         directory = text(&arguments.directory.to_string_lossy()),
         database = text(&arguments.database),
         address = text(&arguments.address),
         domain = text(domain),
         return_path = text(&format!("bounce@{domain}")),
+        unsubscribe = text(&format!("abmelden@{domain}")),
     ))
 }

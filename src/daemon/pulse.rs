@@ -16,6 +16,8 @@ words! {
         Source = "source",
         /// Delivers.
         Delivery = "delivery",
+        /// Sends probes, hands replies on.
+        Errand = "errand",
         /// Takes bounces in.
         Bounce = "bounce",
         /// Reads a mailbox by IMAP.
@@ -42,7 +44,7 @@ impl Loop {
             // A source has 30 s, its pictures as long again, and redirects.
             Loop::Source => Duration::from_secs(300),
             // After the dot a relay has 600 s to answer (RFC 5321 section 4.5.3.2.6).
-            Loop::Delivery => Duration::from_secs(780),
+            Loop::Delivery | Loop::Errand => Duration::from_secs(780),
             Loop::Web => Duration::from_secs(60),
         }
     }

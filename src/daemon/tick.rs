@@ -7,14 +7,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 
+use crate::bounce::verdict::Ours;
 use crate::bounce::{maildir, verdict};
 use crate::cli::Open;
 use crate::config::key;
 use crate::delivery::transport;
 use crate::delivery::worker::{Round, Worker};
+use crate::errand::letter::Desk;
+use crate::errand::send;
 use crate::issue::due::{self, Begun, Composed};
 use crate::issue::freeze::Chance;
 use crate::letter::address::Office;
+use crate::smtp::relay::Relay;
 use crate::source::collect;
 use crate::source::fetch::Client;
 use crate::source::reach::Reach;
@@ -38,13 +42,15 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Tick {
     store: Store,
-    key: rundbrief_subscribers::token::Key,
+    ours: Ours,
     office: Office,
     client: Client,
     maildir: Option<PathBuf>,
     clock: fn() -> Millis,
     /// None where no relay is configured: everything else works.
     worker: Option<Mutex<Worker>>,
+    /// What writes and sends errands; none without a relay.
+    errands: Option<(Desk, Relay)>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -58,20 +64,23 @@ impl Tick {
         clock: fn() -> Millis,
         stopping: watch::Receiver<bool>,
     ) -> anyhow::Result<Tick> {
-        let worker = if open.config.transport.is_empty() {
+        let office = Office::of(&open.config)?;
+        let (worker, errands) = if open.config.transport.is_empty() {
             tracing::warn!("daemon: no [transport.NAME]: nothing is delivered");
-            None
+            (None, None)
         } else {
-            Some(Mutex::new(sign_on(open, clock).await?))
+            let worker = Mutex::new(sign_on(open, clock).await?);
+            (Some(worker), Some(errands(open, office.clone(), clock)?))
         };
         Ok(Tick {
             store: open.store.clone(),
-            key: open.key.token(),
-            office: Office::of(&open.config)?,
+            ours: Ours::of(&open.config, open.key.token())?,
+            office,
             client: Client::new(Reach::new(open.config.fetch.allow.clone()))?,
             maildir: open.config.bounce.maildir.clone(),
             clock,
             worker,
+            errands,
             stopping,
         })
     }
@@ -173,8 +182,23 @@ impl Tick {
         if let Some(maildir) = &self.maildir {
             any = maildir::step(&self.store, maildir, now).await? > 0;
         }
-        any |= verdict::step(&self.store, &self.key, now).await?.read > 0;
+        any |= verdict::step(&self.store, &self.ours, now).await?.read > 0;
         Ok(if any && !self.stopped() { Next::Again } else { Next::Wait })
+    }
+
+    /// A few errands that are due.
+    ///
+    /// # Errors
+    /// The database failed, or the relay cannot be reached.
+    pub async fn errand(&self) -> anyhow::Result<Next> {
+        let Some((desk, relay)) = &self.errands else { return Ok(Next::Wait) };
+        let look = || !self.stopped();
+        let done = send::step(desk, relay, self.clock, look).await?;
+        if done.silent > 0 {
+            tracing::info!(probes = done.silent, "errand: probes did not come back");
+        }
+        // Not at once: what is sent beside the issues must not crowd them out.
+        Ok(Next::Wait)
     }
 
     /// Stops delivering: what is on the wire gets its answer or becomes unknown.
@@ -212,6 +236,18 @@ async fn sign_on(open: &Open, clock: fn() -> Millis) -> anyhow::Result<Worker> {
         );
     }
     Ok(worker)
+}
+
+fn errands(open: &Open, office: Office, clock: fn() -> Millis) -> anyhow::Result<(Desk, Relay)> {
+    let setup = transport::setup(&open.config, &open.key, clock)?;
+    let desk = Desk {
+        store: open.store.clone(),
+        key: open.key.token(),
+        office,
+        return_path: setup.return_path,
+        keys: setup.keys,
+    };
+    Ok((desk, setup.relay))
 }
 
 fn note(newsletter: &str, composed: &Composed) {

@@ -77,14 +77,18 @@ pub fn message(
         .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
         .message_id(Some(message_id));
     let mut message = of_a_list(builder, headers, office, marks).multipart(body)?;
-    // lettre leaves ASCII as it is, even where it reads as an encoded word.
-    if headers.subject.contains("=?") && headers.subject.contains("?=") {
-        message.headers_mut().insert_raw(raw("Subject", encoded_subject(headers.subject)));
-    }
+    keep_subject(&mut message, headers.subject);
     // lettre writes UTC; a reader sees the hour of the newsletter's zone.
     let local = jiff::fmt::rfc2822::to_string(headers.date)?;
     message.headers_mut().insert_raw(raw("Date", local));
     Ok(message.formatted())
+}
+
+/// lettre leaves ASCII as it is, even where it reads as an encoded word.
+pub(super) fn keep_subject(message: &mut Message, subject: &str) {
+    if subject.contains("=?") && subject.contains("?=") {
+        message.headers_mut().insert_raw(raw("Subject", encoded_subject(subject)));
+    }
 }
 
 fn of_a_list(
@@ -135,7 +139,7 @@ fn link(name: &'static str, url: &str) -> HeaderValue {
 }
 
 /// A field whose value is ASCII and folded already.
-fn raw(name: &'static str, value: String) -> HeaderValue {
+pub(super) fn raw(name: &'static str, value: String) -> HeaderValue {
     let name = HeaderName::new_from_ascii_str(name);
     HeaderValue::dangerous_new_pre_encoded(name, value.clone(), value)
 }

@@ -281,6 +281,28 @@ pub(super) async fn store_change(
     if updated != 1 {
         return Err(sqlx::Error::RowNotFound);
     }
+    store_event(tx, change, cause).await
+}
+
+/// Writes down something that tells about a subscription and leaves it as it stands.
+///
+/// # Errors
+/// The database failed.
+pub async fn note(
+    tx: &mut Tx,
+    subscriber: SubscriberId,
+    newsletter: NewsletterId,
+    cause: Cause<'_>,
+) -> sqlx::Result<()> {
+    match held(tx, subscriber, newsletter).await? {
+        Some((subscription, standing)) => {
+            store_event(tx, Change { subscription, was: standing, became: standing }, cause).await
+        }
+        None => Ok(()),
+    }
+}
+
+async fn store_event(tx: &mut Tx, change: Change, cause: Cause<'_>) -> sqlx::Result<()> {
     on!(*tx, |c| sqlx::query(
         "insert into standing_event (subscription_id, was, became, reason, evidence, at)
          values ($1, $2, $3, $4, $5, $6)"

@@ -29,7 +29,7 @@ pub async fn receive(
         .collect();
     let query = query.unwrap_or_default();
     let request = Request { headers: &headers, query: &query, body: &body };
-    match site.webhooks.receive(&site.store, &name, &request, now).await {
+    match site.webhooks.receive(&site.store, &site.key.token(), &name, &request, now).await {
         Ok(Answer::Stored(_) | Answer::Confirmed) => (StatusCode::OK, "stored\n").into_response(),
         Ok(Answer::Say(text)) => {
             ([(header::CONTENT_TYPE, "application/json")], text).into_response()

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{self, SHA256};
+use rundbrief_subscribers::token::Key;
 use serde_json::Value;
 
 use super::certificate::Certificates;
@@ -11,6 +12,7 @@ use super::event::{Event, Kind};
 use super::proof::{Refusal, Request};
 use super::{Proven, Provider, Webhook};
 use crate::bounce::inbox::{self, Intake, Received};
+use crate::bounce::verdict;
 use crate::config;
 use crate::on;
 use crate::store::value::Millis;
@@ -84,25 +86,27 @@ impl Door {
     }
 
     /// Takes a provider's request. When this returns without an error, everything
-    /// it says is stored.
+    /// it says is stored. `key` proves which delivery an event is about.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn receive(
         &self,
         store: &Store,
+        key: &Key,
         name: &str,
         request: &Request<'_>,
         now: Millis,
     ) -> Result<Answer, Error> {
         let webhook = self.webhooks.get(name).ok_or(Error::Unknown)?;
-        let key = match webhook.certificate(request)? {
+        let certificate = match webhook.certificate(request)? {
             Some(address) => Some(self.certificates.key(&address).await?),
             None => None,
         };
-        match webhook.verify(request, key.as_deref(), now)? {
+        match webhook.verify(request, certificate.as_deref(), now)? {
             Proven::Events(body, token) => {
-                let counts = events(store, webhook, request, &body, token, now).await?;
+                let taken = Taken { webhook, key, token: token.as_deref(), now };
+                let counts = events(store, &taken, request, &body).await?;
                 tracing::info!(
                     webhook = name,
                     new = counts.new,
@@ -124,7 +128,8 @@ impl Door {
             }
             Proven::Unreadable => {
                 let event = Event::new(Kind::Unclear, &Value::String(lossy(request.body)));
-                let counts = keep(store, webhook, &[event], None, now).await?;
+                let taken = Taken { webhook, key, token: None, now };
+                let counts = keep(store, &taken, &[event]).await?;
                 Ok(Answer::Stored(counts))
             }
             Proven::Validation(text) => Ok(Answer::Say(text)),
@@ -150,30 +155,33 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A request that is believed.
+struct Taken<'a> {
+    webhook: &'a Webhook,
+    /// Proves which delivery an event is about.
+    key: &'a Key,
+    /// Taken once, where there is one.
+    token: Option<&'a str>,
+    now: Millis,
+}
+
 async fn events(
     store: &Store,
-    webhook: &Webhook,
+    taken: &Taken<'_>,
     request: &Request<'_>,
     body: &Value,
-    token: Option<String>,
-    now: Millis,
 ) -> Result<Counts, Error> {
-    let events = match super::read(webhook.provider, body) {
+    let events = match super::read(taken.webhook.provider, body) {
         Ok(events) => events,
         // Believed and not understood: a person looks at it.
         Err(_) => vec![Event::new(Kind::Unclear, &Value::String(lossy(request.body)))],
     };
-    keep(store, webhook, &events, token.as_deref(), now).await
+    keep(store, taken, &events).await
 }
 
 /// Stores the events in one transaction.
-async fn keep(
-    store: &Store,
-    webhook: &Webhook,
-    events: &[Event],
-    token: Option<&str>,
-    now: Millis,
-) -> Result<Counts, Error> {
+async fn keep(store: &Store, taken: &Taken<'_>, events: &[Event]) -> Result<Counts, Error> {
+    let Taken { webhook, key, token, now } = *taken;
     let mut counts = Counts::default();
     let mut tx = store.begin().await.map_err(anyhow::Error::from)?;
     let fresh = match token {
@@ -183,6 +191,12 @@ async fn keep(
     for event in events {
         let Some(report) = event.report() else {
             counts.passed += 1;
+            // Nothing to read and nothing to decide: what it proves stands in the ledger.
+            if event.kind == Kind::Delivered
+                && let Some(token) = event.token()
+            {
+                verdict::delivered(&mut tx, key, &token, now).await.map_err(anyhow::Error::from)?;
+            }
             continue;
         };
         let (digest, raw) = (event.digest(&webhook.name), event.raw.to_string());

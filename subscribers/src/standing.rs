@@ -194,6 +194,10 @@ pub enum Reason {
     Editor,
     /// The end of a break.
     PauseOver,
+    /// A mail in which the person asks to leave.
+    Mail,
+    /// A probe that did not come back.
+    Probe,
 }
 
 impl Reason {
@@ -209,6 +213,8 @@ impl Reason {
             Self::Complaint => "complaint",
             Self::Editor => "editor",
             Self::PauseOver => "pause-over",
+            Self::Mail => "mail",
+            Self::Probe => "probe",
         }
     }
 }

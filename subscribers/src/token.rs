@@ -61,6 +61,17 @@ impl DeliveryToken {
         Self(token)
     }
 
+    /// The token of an errand, which is no delivery: its number is below zero, so that
+    /// neither is ever taken for the other.
+    pub fn errand(key: &Key, errand: i64, newsletter: i64, subscriber: i64) -> Self {
+        Self::new(key, -errand, newsletter, subscriber)
+    }
+
+    /// The errand it claims to be of; `None` when it is a delivery's.
+    pub fn of_errand(&self) -> Option<i64> {
+        self.delivery().checked_neg().filter(|errand| *errand > 0)
+    }
+
     /// Reads a token in any case; `None` when it has not the form of one.
     pub fn parse(text: &str) -> Option<Self> {
         base32_decode(text).map(Self)
@@ -263,6 +274,17 @@ mod tests {
         for text in ["", "a", &long, &"1".repeat(32), &"ä".repeat(16)] {
             assert!(DeliveryToken::parse(text).is_none());
         }
+    }
+
+    #[test]
+    fn an_errands_token_is_no_deliverys() {
+        let errand = DeliveryToken::errand(&key(1), 7, 20, 30);
+        assert_eq!((errand.of_errand(), errand.delivery()), (Some(7), -7));
+        assert!(errand.vouches(&key(1), 20, 30) && !errand.vouches(&key(1), 20, 31));
+        let delivery = DeliveryToken::new(&key(1), 7, 20, 30);
+        assert_eq!(delivery.of_errand(), None);
+        assert_ne!(delivery.to_string(), errand.to_string());
+        assert_eq!(DeliveryToken::new(&key(1), i64::MIN, 20, 30).of_errand(), None);
     }
 
     proptest! {

@@ -75,7 +75,8 @@ async fn stored(store: &Store) -> i64 {
 
 /// Decides about what came back, and looks whether each bounce found its delivery.
 async fn judge(app: &App, log: &str) {
-    while verdict::step(&app.store, &master().token(), now()).await.unwrap().read > 0 {}
+    let ours = verdict::Ours { key: master().token(), unsubscribe: None };
+    while verdict::step(&app.store, &ours, now()).await.unwrap().read > 0 {}
     let text = "select s.domain, count(*), count(distinct d.id), min(d.evidence), min(b.kind)
                 from bounce b
                 join delivery d on d.id = b.delivery_id

@@ -23,6 +23,7 @@ mod doctor;
 mod dovecot;
 mod due;
 mod embedded;
+mod errand;
 mod feed;
 mod fetch;
 mod house;

@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use rundbrief::bounce::inbox::{self, BounceId, Intake, Received};
 use rundbrief::bounce::reason::Reason;
 use rundbrief::bounce::review::{self, Decision};
-use rundbrief::bounce::verdict::{self, Done, Verdict};
+use rundbrief::bounce::verdict::{self, Done, Ours, Verdict};
 use rundbrief::newsletter::{self, NewsletterId};
 use rundbrief::store::value::Millis;
-use rundbrief::subscriber::{SubscriberId, standing};
+use rundbrief::subscriber::SubscriberId;
+use rundbrief::subscriber::standing::{self, Cause};
 use rundbrief::{on, read};
 use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::key::Master;
-use rundbrief_subscribers::standing::Standing;
+use rundbrief_subscribers::standing::{Reason as By, Standing};
 use rundbrief_subscribers::token::DeliveryToken;
 
 use crate::app::App;
@@ -26,6 +27,12 @@ pub fn day(n: i64) -> Millis {
 
 pub fn master() -> Master {
     Master::new([5; 32])
+}
+
+/// What is ours: the tests' key, and the mailbox for leaving.
+pub fn ours() -> Ours {
+    let unsubscribe = EmailAddress::parse("abmelden@news.example.de").ok();
+    Ours { key: master().token(), unsubscribe }
 }
 
 /// A newsletter with an issue a day, readers, and a delivery of each issue to each.
@@ -61,6 +68,36 @@ impl<'a> World<'a> {
         }
         tx.commit().await.unwrap();
         World { app, newsletter, readers: ids }
+    }
+
+    pub async fn rename(&self, reader: usize, address: &str) {
+        let mut tx = self.app.store.begin().await.unwrap();
+        on!(tx, |c| sqlx::query(
+            "update subscriber set address = $2, address_normal = $2 where id = $1"
+        )
+        .bind(self.readers[reader])
+        .bind(address)
+        .execute(c)
+        .await
+        .map(drop))
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub async fn leave(&self, reader: usize, at: Millis) {
+        let cause = Cause { reason: By::Link, evidence: &serde_json::Value::Null, at };
+        let mut tx = self.app.store.begin().await.unwrap();
+        standing::leave(&mut tx, self.readers[reader], self.newsletter, "x", cause).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Applies the newsletter's definition again, changed.
+    pub async fn define(&self, change: impl Fn(&str) -> String) {
+        let example = change(include_str!("../../deploy/newsletter.toml"));
+        let definition = newsletter::parse(&example, "newsletter.toml".as_ref()).unwrap();
+        let mut tx = self.app.store.begin().await.unwrap();
+        newsletter::apply(&mut tx, &definition, Timestamp::UNIX_EPOCH).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// An issue that went out to everybody at a moment: its key and its deliveries'.
@@ -114,7 +151,7 @@ impl<'a> World<'a> {
     }
 
     pub async fn step(&self, at: Millis) -> Done {
-        verdict::step(&self.app.store, &master().token(), at).await.unwrap()
+        verdict::step(&self.app.store, &ours(), at).await.unwrap()
     }
 
     pub async fn stands(&self, reader: usize) -> Standing {
@@ -133,7 +170,7 @@ impl<'a> World<'a> {
         &self,
         id: BounceId,
         decision: Decision,
-        phrase: Option<(&str, Reason)>,
+        phrase: Option<(&str, Option<Reason>)>,
         at: Millis,
     ) -> Result<String, review::Error> {
         let mut tx = self.app.store.begin().await.unwrap();

@@ -20,6 +20,7 @@ use rundbrief::webhook::door::{Answer, Counts, Door, Error};
 use rundbrief::webhook::proof::{Refusal, Request};
 
 use crate::app::{App, on_both};
+use crate::returned::master;
 
 on_both![
     every_provider_proves_itself_and_is_stored_once,
@@ -201,13 +202,13 @@ async fn every_provider_proves_itself_and_is_stored_once(app: App) {
         let (body, followed) = first(*provider);
         let name = provider.to_string();
         let one = signed(*provider, &body, &keys, NOW.0 / 1000);
-        let answer = door.receive(&app.store, &name, &one.request(), NOW).await;
+        let answer = door.receive(&app.store, &master().token(), &name, &one.request(), NOW).await;
         let Ok(Answer::Stored(counts)) = answer else { panic!("{provider}: {answer:?}") };
         assert_eq!((counts.new, counts.known), (followed, 0), "{provider}");
         total += followed;
         assert_eq!(stored(&app).await, total as i64, "{provider}");
         // The provider heard no answer, and says it again.
-        let again = door.receive(&app.store, &name, &one.request(), NOW).await;
+        let again = door.receive(&app.store, &master().token(), &name, &one.request(), NOW).await;
         let Ok(Answer::Stored(counts)) = again else { panic!("{provider}: {again:?}") };
         assert_eq!((counts.new, counts.known), (0, followed), "{provider}");
         assert_eq!(stored(&app).await, total as i64, "{provider}");
@@ -241,18 +242,21 @@ async fn a_changed_byte_or_an_old_moment_is_refused(app: App) {
             ("example.org", "example.com")
         };
         changed.body = text.replacen(from, to, 1).into_bytes();
-        let answer = door.receive(&app.store, &name, &changed.request(), NOW).await;
+        let answer =
+            door.receive(&app.store, &master().token(), &name, &changed.request(), NOW).await;
         assert!(matches!(answer, Err(Error::Refused(Refusal::Wrong(_)))), "{provider}: {answer:?}");
         let bare = Signed { headers: vec![], ..signed(*provider, &body, &keys, NOW.0 / 1000) };
         if !bare.headers.is_empty() {
-            let answer = door.receive(&app.store, &name, &bare.request(), NOW).await;
+            let answer =
+                door.receive(&app.store, &master().token(), &name, &bare.request(), NOW).await;
             assert!(matches!(answer, Err(Error::Refused(Refusal::Missing(_)))), "{provider}");
         }
         let timeless = carried
             || matches!(provider, Provider::Mailtrap | Provider::Mailersend | Provider::Postal);
         if !timeless {
             let old = signed(*provider, &body, &keys, NOW.0 / 1000 - 3 * 24 * 60 * 60);
-            let answer = door.receive(&app.store, &name, &old.request(), NOW).await;
+            let answer =
+                door.receive(&app.store, &master().token(), &name, &old.request(), NOW).await;
             assert!(
                 matches!(answer, Err(Error::Refused(Refusal::Stale))),
                 "{provider}: {answer:?}"
@@ -260,7 +264,8 @@ async fn a_changed_byte_or_an_old_moment_is_refused(app: App) {
         }
     }
     let nobody = signed(Provider::Generic, &first(Provider::Generic).0, &keys, NOW.0 / 1000);
-    let answer = door.receive(&app.store, "nobody", &nobody.request(), NOW).await;
+    let answer =
+        door.receive(&app.store, &master().token(), "nobody", &nobody.request(), NOW).await;
     assert!(matches!(answer, Err(Error::Unknown)));
     assert_eq!(stored(&app).await, 0);
 }
@@ -271,7 +276,7 @@ async fn a_topic_that_is_not_listed_is_refused(app: App) {
     let (mut body, _) = first(Provider::Ses);
     body["TopicArn"] = "arn:aws:sns:eu-central-1:000000000000:others".into();
     let foreign = signed(Provider::Ses, &body, &keys, NOW.0 / 1000);
-    let answer = door.receive(&app.store, "ses", &foreign.request(), NOW).await;
+    let answer = door.receive(&app.store, &master().token(), "ses", &foreign.request(), NOW).await;
     assert!(matches!(answer, Err(Error::Refused(Refusal::Topic))), "{answer:?}");
     let own = signed(Provider::Ses, &first(Provider::Ses).0, &keys, NOW.0 / 1000);
     for place in [
@@ -284,7 +289,8 @@ async fn a_topic_that_is_not_listed_is_refused(app: App) {
     ] {
         let text = String::from_utf8(own.body.clone()).unwrap().replace(CERTIFICATE, place);
         let moved = Signed { headers: vec![], query: String::new(), body: text.into_bytes() };
-        let answer = door.receive(&app.store, "ses", &moved.request(), NOW).await;
+        let answer =
+            door.receive(&app.store, &master().token(), "ses", &moved.request(), NOW).await;
         assert!(matches!(answer, Err(Error::Refused(Refusal::Wrong(_)))), "{place}: {answer:?}");
     }
     assert_eq!(stored(&app).await, 0);
@@ -295,11 +301,11 @@ async fn a_used_token_of_mailgun_carries_no_second_event(app: App) {
     let door = door(&app, &keys);
     let (mut body, _) = first(Provider::Mailgun);
     let one = signed(Provider::Mailgun, &body, &keys, NOW.0 / 1000);
-    door.receive(&app.store, "mailgun", &one.request(), NOW).await.unwrap();
+    door.receive(&app.store, &master().token(), "mailgun", &one.request(), NOW).await.unwrap();
     body["event-data"]["id"] = "another".into();
     body["event-data"]["recipient"] = "joe@example.net".into();
     let two = signed(Provider::Mailgun, &body, &keys, NOW.0 / 1000);
-    let answer = door.receive(&app.store, "mailgun", &two.request(), NOW).await;
+    let answer = door.receive(&app.store, &master().token(), "mailgun", &two.request(), NOW).await;
     assert!(matches!(answer, Err(Error::Refused(Refusal::Replayed))), "{answer:?}");
     assert_eq!(stored(&app).await, 1);
 }
@@ -318,7 +324,10 @@ async fn a_whole_mail_may_be_handed_in(app: App) {
     let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).into();
     let handed = Signed { headers, query: String::new(), body: mail.to_vec() };
     for (new, known) in [(1, 0), (0, 1)] {
-        let answer = door.receive(&app.store, "generic", &handed.request(), NOW).await.unwrap();
+        let answer = door
+            .receive(&app.store, &master().token(), "generic", &handed.request(), NOW)
+            .await
+            .unwrap();
         assert_eq!(answer, Answer::Stored(Counts { new, known, passed: 0 }));
     }
 }
@@ -334,7 +343,8 @@ async fn an_azure_subscription_is_validated_by_echo(app: App) {
         query: "key=secret".to_owned(),
         body: body.to_string().into_bytes(),
     };
-    let answer = door.receive(&app.store, "azure", &asked.request(), NOW).await.unwrap();
+    let answer =
+        door.receive(&app.store, &master().token(), "azure", &asked.request(), NOW).await.unwrap();
     assert_eq!(answer, Answer::Say("{\"validationResponse\":\"ABC-1\"}".to_owned()));
 }
 
@@ -346,7 +356,10 @@ async fn what_is_believed_and_not_understood_is_kept(app: App) {
             query: String::new(),
             body: body.as_bytes().to_vec(),
         };
-        let answer = door.receive(&app.store, "brevo", &odd.request(), NOW).await.unwrap();
+        let answer = door
+            .receive(&app.store, &master().token(), "brevo", &odd.request(), NOW)
+            .await
+            .unwrap();
         assert_eq!(answer, Answer::Stored(Counts { new: 1, known: 0, passed: 0 }), "{body}");
     }
     let text = "select count(*) from bounce where kind = 'unclear'";

@@ -314,6 +314,31 @@ create table pace (
     primary key (transport, host)
 ) strict;
 
+-- Small mails beside the issues, each sent once at most: a probe asks a dead address
+-- again, a person's reply is handed on. One for each delivery, or each mail, that causes it.
+create table errand (
+    id integer primary key autoincrement,
+    kind text not null check (kind in ('probe', 'reply')),
+    bounce_id integer not null,       -- what caused it
+    newsletter_id integer not null references newsletter (id) on delete cascade,
+    subscriber_id integer references subscriber (id) on delete cascade,
+    delivery_id integer references delivery (id) on delete set null,
+    state text not null check (state in ('queued', 'sending', 'accepted', 'failed', 'unknown', 'cancelled')),
+    attempts integer not null default 0,
+    next_at integer not null,        -- not before
+    lease_until integer,             -- sending: whoever sends it is dead after that
+    stage text,                   -- where the session stood when the outcome was known
+    code integer,                    -- reply code, three digits
+    reply text,                   -- the server's own words, at most 1 KiB
+    outcome text check (outcome in ('bounced', 'silent')),  -- what came back
+    created_at integer not null,
+    changed_at integer not null,
+    constraint errand_once unique (kind, bounce_id)
+) strict;
+create index errand_due on errand (next_at, id) where state in ('queued', 'sending');
+create index errand_open on errand (changed_at) where kind = 'probe' and outcome is null;
+create index errand_by_subscriber on errand (subscriber_id) where subscriber_id is not null;
+
 -- What came back. `raw` is kept until retention ends, never deleted unread.
 create table bounce (
     id integer primary key autoincrement,
@@ -323,6 +348,7 @@ create table bounce (
     report text not null check (json_valid(report)),
     raw blob,
     delivery_id integer references delivery (id) on delete set null,
+    errand_id integer references errand (id) on delete set null,
     verdict text not null,        -- new, applied, noted, review, forged, stale, untied, decided
     why text not null default '',
     received_at integer not null,

@@ -1,0 +1,256 @@
+//! A mail that a person wrote: who, in answer to what, and whether they ask to leave.
+//! Pure. Decides nothing; what a program wrote is told apart, so that nothing of it is
+//! ever handed on.
+
+use rundbrief_subscribers::address::EmailAddress;
+
+use super::autoreply::{self, Header};
+use super::mime::{self, Head};
+use super::phrase::{self, Meaning};
+use super::{report, returned, text};
+
+/// Words that ask to leave when they are all that somebody wrote.
+const ALONE: [&str; 10] =
+    ["stop", "stopp", "ende", "end", "quit", "remove", "raus", "weg", "cancel", "arrêt"];
+/// Of the mails it answers, how many are looked at.
+const ANSWERED: usize = 20;
+
+/// What a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Letter {
+    /// Whom it is from.
+    pub from: Option<EmailAddress>,
+    /// The sender as shown: name and address.
+    pub shown: String,
+    /// Its subject.
+    pub subject: String,
+    /// Their own words, without what they quote.
+    pub words: String,
+    /// A program wrote it, or it came over a list, or by way of us.
+    pub automatic: bool,
+    /// Tokens in the Message-IDs it answers, unverified, the nearest first.
+    pub answers: Vec<String>,
+    /// The local parts, lower-cased, with a plus and what follows, that it was sent to.
+    pub to: Vec<String>,
+}
+
+/// Reads a mail. One that is beyond the limits says nothing.
+pub fn read(raw: &[u8]) -> Letter {
+    let raw = raw.trim_ascii_start();
+    let Ok(parts) = mime::parts(raw) else {
+        return Letter { automatic: true, ..Letter::default() };
+    };
+    let (head, _) = mime::split(raw).unwrap_or_default();
+    let one_line = |name: &str| {
+        let value = head.get(name).map(text::field).unwrap_or_default();
+        value.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let from = returned::addresses(&head, "from");
+    Letter {
+        from: from.first().and_then(|from| EmailAddress::parse(from).ok()),
+        shown: one_line("from"),
+        subject: one_line("subject"),
+        words: own_words(&report::words(&parts)),
+        automatic: from.is_empty() || is_automatic(&head, &from),
+        answers: answers(&head),
+        to: recipients(&head),
+    }
+}
+
+impl Letter {
+    /// Whether they ask to leave, by the phrases of the table and those that `taught` knows.
+    pub fn leaves(&self, taught: impl Fn(&str) -> bool) -> bool {
+        let asks = |text: &str| {
+            phrase::table().all(text).iter().any(|hit| hit.meaning == Meaning::Leave)
+                || taught(text)
+                || ALONE.contains(&bare(text).as_str())
+        };
+        // In "Re: Newsletter abbestellen?" the words are ours, not theirs.
+        asks(&self.words) || !is_answer(&self.subject) && asks(&self.subject)
+    }
+}
+
+/// Lower case, without what stands around the words.
+fn bare(text: &str) -> String {
+    phrase::fold(text.trim_matches(|c: char| !c.is_alphanumeric()))
+}
+
+fn is_answer(subject: &str) -> bool {
+    const PREFIXES: [&str; 8] = ["re:", "aw:", "antw:", "sv:", "r:", "fwd:", "fw:", "wg:"];
+    let subject = subject.trim_start().to_ascii_lowercase();
+    PREFIXES.iter().any(|prefix| subject.starts_with(prefix))
+}
+
+/// Whether anything in the head says that no person wrote it to us.
+fn is_automatic(head: &Head<'_>, from: &[String]) -> bool {
+    let says = |name: &str, words: &[&[u8]]| {
+        head.get(name).is_some_and(|value| words.iter().any(|word| mime::starts(value, word)))
+    };
+    let submitted = head.get("auto-submitted").is_some_and(|value| !mime::starts(value, b"no"));
+    const MARKS: [&str; 6] = [
+        "x-loop",
+        "list-id",
+        "list-unsubscribe",
+        "mailing-list",
+        "feedback-id",
+        "x-failed-recipients",
+    ];
+    let nobody = head.get("return-path").is_some_and(|path| path.trim_ascii() == b"<>");
+    const PROGRAMS: [&str; 5] =
+        ["mailer-daemon", "postmaster", "noreply", "no-reply", "donotreply"];
+    let local = from.first().and_then(|from| from.split('@').next()).unwrap_or_default();
+    submitted
+        || nobody
+        || says("precedence", &[b"bulk", b"list", b"junk", b"auto"])
+        || MARKS.iter().any(|mark| head.has(mark))
+        || PROGRAMS.iter().any(|program| local.eq_ignore_ascii_case(program))
+        || autoreply::header(head) == Header::Replied
+}
+
+fn answers(head: &Head<'_>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in ["in-reply-to", "references"] {
+        let Some(field) = head.get(name) else { continue };
+        let field = String::from_utf8_lossy(field);
+        for id in field.split('<').skip(1).collect::<Vec<_>>().into_iter().rev().take(ANSWERED) {
+            let Some((local, _)) = id.split_once('@') else { continue };
+            if let Some(token) = returned::token(local.trim())
+                && !found.contains(&token)
+            {
+                found.push(token);
+            }
+        }
+    }
+    found
+}
+
+/// Where it was sent to, as the mail server or its head says.
+fn recipients(head: &Head<'_>) -> Vec<String> {
+    let mut to = Vec::new();
+    for name in returned::ENVELOPE {
+        to.extend(returned::addresses(head, name).into_iter().map(|to| to.to_ascii_lowercase()));
+    }
+    to
+}
+
+/// What they wrote themselves: no quoted lines, no line that introduces them, no
+/// signature, nothing behind a mail that is copied below.
+fn own_words(text: &str) -> String {
+    const COPIES: [&str; 8] =
+        ["-----", "_____", "von: ", "from: ", "gesendet: ", "sent: ", "de: ", "*von:*"];
+    let mut own = Vec::new();
+    let mut lines = text.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        let folded = phrase::fold(line);
+        if line == "--" || COPIES.iter().any(|copy| folded.starts_with(copy)) {
+            break;
+        }
+        let introduces = introduces(&folded)
+            || lines.peek().is_some_and(|next| {
+                !line.is_empty() && begins(&folded) && introduces(&phrase::fold(next))
+            });
+        if !line.starts_with('>') && !introduces {
+            own.push(line);
+        }
+    }
+    own.join("\n").trim().to_owned()
+}
+
+/// "Am Montag schrieb Anna:", whole or its second line.
+fn introduces(line: &str) -> bool {
+    const WROTE: [&str; 8] = [
+        "schrieb",
+        "wrote",
+        "a écrit",
+        "escribió",
+        "ha scritto",
+        "schreef",
+        "napisał",
+        "geschrieben",
+    ];
+    line.ends_with(':') && WROTE.iter().any(|wrote| line.contains(wrote))
+}
+
+/// The first line of one that goes on below.
+fn begins(line: &str) -> bool {
+    ["am ", "on ", "le ", "el ", "il ", "op "].iter().any(|word| line.starts_with(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(head: &str, body: &str) -> Letter {
+        read(format!("From: Anna <anna@example.org>\r\n{head}\r\n{body}").as_bytes())
+    }
+
+    fn leaves(subject: &str, body: &str) -> bool {
+        mail(&format!("Subject: {subject}\r\n"), body).leaves(|_| false)
+    }
+
+    #[test]
+    fn who_asks_to_leave_is_understood() {
+        for (subject, body) in [
+            ("", "Bitte abmelden. Danke!"),
+            ("Abmelden", ""),
+            ("unsubscribe", ""),
+            ("Re: Newsletter", "STOP"),
+            ("Re: Newsletter", "Stopp!\n\n-- \nAnna"),
+            ("AW: News", "Bitte nehmen Sie mich aus dem Verteiler.\nAnna"),
+            ("Re: News", "please remove me from this list"),
+            ("Re: News", "> Newsletter\n> abbestellen\nbitte abbestellen"),
+        ] {
+            assert!(leaves(subject, body), "{subject} / {body}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_footer_asks_for_nothing() {
+        for (subject, body) in [
+            (
+                "Re: News",
+                "Schöner Text!\n\nAm Montag schrieb die Redaktion:\n> Newsletter abbestellen",
+            ),
+            (
+                "Re: News",
+                "Danke.\n\nAm Mo., 23. Nov. 2026 um 08:00 Uhr\nschrieb Redaktion <a@example.org>:\n\n> abmelden",
+            ),
+            ("Re: News", "Thanks\n-----Original Message-----\nFrom: x\nunsubscribe here"),
+            (
+                "AW: News",
+                "Danke\n\nVon: Redaktion\nGesendet: Montag\nAn: Anna\n\nNewsletter abbestellen",
+            ),
+            ("Re: Bitte abmelden?", "Nein, ich bleibe."),
+            ("Re: Radwege", "Der Stop an der Ampel dauert zu lange."),
+        ] {
+            assert!(!leaves(subject, body), "{subject} / {body}");
+        }
+    }
+
+    #[test]
+    fn what_no_person_wrote_is_told_apart() {
+        for head in [
+            "Auto-Submitted: auto-generated\r\n",
+            "Auto-Submitted: auto-replied (vacation)\r\n",
+            "X-Loop: bounce@news.example.de\r\n",
+            "Precedence: bulk\r\n",
+            "List-Id: <x.example.org>\r\n",
+            "Return-Path: <>\r\n",
+            "X-Autoreply: yes\r\n",
+        ] {
+            assert!(mail(head, "Hallo").automatic, "{head}");
+        }
+        assert!(!mail("Auto-Submitted: no\r\nReturn-Path: <anna@example.org>\r\n", "x").automatic);
+        assert!(read(b"From: MAILER-DAEMON@example.org\r\n\r\nx").automatic);
+        assert!(read(b"Subject: x\r\n\r\nx").automatic, "nobody wrote it");
+    }
+
+    #[test]
+    fn what_it_answers_is_found_nearest_first() {
+        let (a, b) = ("a".repeat(32), "b".repeat(32));
+        let head = format!(
+            "In-Reply-To: <{a}@news.example.de>\r\nReferences: <x@example.org>\r\n <{b}@news.example.de> <{a}@news.example.de>\r\n"
+        );
+        assert_eq!(mail(&head, "x").answers, [a, b]);
+    }
+}

@@ -1,0 +1,92 @@
+//! A mail that is no issue: to one person, about one thing. It carries no list's
+//! headers, and says that a program wrote it, so that no program answers.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Zoned;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use rundbrief_subscribers::address::EmailAddress;
+use rundbrief_templates::language::Language;
+use rundbrief_templates::mail::Mail;
+
+use super::headers::{self, named, raw};
+use super::mime;
+
+/// Everything about it that is not in its body.
+#[derive(Debug)]
+pub struct Cover<'a> {
+    /// Name in `From:`.
+    pub sender: &'a str,
+    /// Address in `From:`.
+    pub address: &'a EmailAddress,
+    /// Where answers go: an address.
+    pub reply_to: &'a EmailAddress,
+    /// Whom it is for.
+    pub to: &'a EmailAddress,
+    /// When it was caused, so that a retry has the same.
+    pub date: &'a Zoned,
+    /// Of its words.
+    pub language: Language,
+    /// The token that names it, for its Message-ID; also parts its parts.
+    pub token: &'a str,
+    /// Domain of Message-IDs.
+    pub domain: &'a str,
+    /// Marks our own in a loop.
+    pub looped: &'a str,
+}
+
+/// The message: CRLF lines, not dot-stuffed, not signed. A mail may be attached as it came.
+///
+/// # Errors
+/// lettre refuses a header; its message says which.
+pub fn message(cover: &Cover<'_>, mail: &Mail, attached: Option<&[u8]>) -> anyhow::Result<Vec<u8>> {
+    let boundary = |part: &str| format!("=_{part}{}", cover.token);
+    let encode = |part: &str| mime::quoted_printable(part, &[]);
+    let said = mime::alternative(encode(&mail.text), encode(&mail.html), &boundary("a"));
+    let body = match attached {
+        None => said,
+        Some(attached) => {
+            MultiPart::mixed().boundary(boundary("m")).multipart(said).singlepart(whole(attached)?)
+        }
+    };
+    let from = Mailbox::new(Some(cover.sender.to_owned()), cover.address.into());
+    let mut to = String::new();
+    named("", &format!("<{}>", cover.to.as_str()), "To: ".len(), &mut to);
+    let seconds = u64::try_from(cover.date.timestamp().as_second()).unwrap_or_default();
+    let envelope =
+        lettre::address::Envelope::new(Some(cover.address.into()), vec![cover.address.into()])?;
+    let mut message = Message::builder()
+        .envelope(envelope)
+        .from(from)
+        .raw_header(raw("To", to))
+        .reply_to(Mailbox::new(None, cover.reply_to.into()))
+        .subject(mail.subject.as_str())
+        .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        .message_id(Some(format!("<{}@{}>", cover.token, cover.domain)))
+        .raw_header(raw("Auto-Submitted", "auto-generated".to_owned()))
+        .raw_header(raw("X-Auto-Response-Suppress", "All".to_owned()))
+        .raw_header(raw("X-Loop", cover.looped.to_owned()))
+        .raw_header(raw("Content-Language", cover.language.tag().to_owned()))
+        .multipart(body)?;
+    headers::keep_subject(&mut message, &mail.subject);
+    message.headers_mut().insert_raw(raw("Date", jiff::fmt::rfc2822::to_string(cover.date)?));
+    Ok(message.formatted())
+}
+
+/// A mail as a part of another (RFC 2046 section 5.2.1): never encoded.
+fn whole(mail: &[u8]) -> anyhow::Result<SinglePart> {
+    let mut lines = Vec::with_capacity(mail.len() + mail.len() / 40);
+    for line in mail.trim_ascii_end().split(|byte| *byte == b'\n') {
+        lines.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        lines.extend_from_slice(b"\r\n");
+    }
+    let encoding = if lines.is_ascii() {
+        ContentTransferEncoding::SevenBit
+    } else {
+        ContentTransferEncoding::EightBit
+    };
+    Ok(SinglePart::builder()
+        .header(ContentType::parse("message/rfc822")?)
+        .body(Body::dangerous_pre_encoded(lines, encoding)))
+}
