@@ -192,7 +192,7 @@ async fn a_newsletter_that_cannot_be_read_stops_no_other(app: App) {
     assert_eq!(composed.definition.slug.as_str(), "andere");
     let [damaged] = &looked.damaged[..] else { panic!("{looked:?}") };
     assert!(damaged.to_string().contains("newsletter \"musterhafen\" cannot be read"));
-    assert_eq!(newsletter::list(&app.store).await.unwrap().damaged, [damaged.clone()]);
+    assert_eq!(newsletter::list(&app.store).await.unwrap().damaged, std::slice::from_ref(damaged));
 
     // Its queued issue asks an editor; its file, applied again, mends it.
     assert_eq!(begin(&app, monday() + minutes(1)).await, [Begun::Asked(waiting.id)]);
