@@ -145,27 +145,34 @@ pub async fn count_since(
     Ok(count)
 }
 
-/// Whether an errand's time has come.
+/// The newsletter whose errand is due longest; `None` when none is due.
 ///
 /// # Errors
 /// The database failed.
-pub async fn is_due(store: &Store, now: Millis) -> sqlx::Result<bool> {
-    let (count,): (i64,) = read!(store, |db| sqlx::query_as(
-        "select count(*)
-         from (select 1 from errand where state = 'queued' and next_at <= $1 limit 1) due"
+pub async fn due(store: &Store, now: Millis) -> sqlx::Result<Option<NewsletterId>> {
+    let row: Option<(NewsletterId,)> = read!(store, |db| sqlx::query_as(
+        "select newsletter_id
+         from errand
+         where state = 'queued' and next_at <= $1
+         order by next_at, id
+         limit 1"
     )
     .bind(now)
-    .fetch_one(db)
+    .fetch_optional(db)
     .await)?;
-    Ok(count > 0)
+    Ok(row.map(|(id,)| id))
 }
 
-/// Marks the errand that is due longest; commit before anything of it is sent. Those
+/// Marks the errand of a newsletter that is due longest; commit before anything of it is sent. Those
 /// whose sender died are *unknown* from now on.
 ///
 /// # Errors
 /// The database failed.
-pub async fn mark(tx: &mut Tx, now: Millis) -> sqlx::Result<Option<Errand>> {
+pub async fn mark(
+    tx: &mut Tx,
+    newsletter: NewsletterId,
+    now: Millis,
+) -> sqlx::Result<Option<Errand>> {
     on!(*tx, |c| sqlx::query(
         "update errand
          set state = 'unknown', reply = 'its sender ended before the reply came', changed_at = $1
@@ -177,17 +184,19 @@ pub async fn mark(tx: &mut Tx, now: Millis) -> sqlx::Result<Option<Errand>> {
     .map(drop))?;
     let text = match tx.kind() {
         Database::Sqlite => {
-            "select id from errand where state = 'queued' and next_at <= $1
-             order by next_at, id limit 1"
+            "select id from errand
+             where state = 'queued' and next_at <= $1 and newsletter_id = $2
+                         order by next_at, id limit 1"
         }
         Database::Postgres => {
-            "select id from errand where state = 'queued' and next_at <= $1
-             order by next_at, id limit 1
+            "select id from errand
+             where state = 'queued' and next_at <= $1 and newsletter_id = $2
+                         order by next_at, id limit 1
              for update skip locked"
         }
     };
     let due: Option<(ErrandId,)> =
-        on!(*tx, |c| sqlx::query_as(text).bind(now).fetch_optional(c).await)?;
+        on!(*tx, |c| sqlx::query_as(text).bind(now).bind(newsletter).fetch_optional(c).await)?;
     let Some((id,)) = due else { return Ok(None) };
     on!(*tx, |c| sqlx::query_as(
         "update errand

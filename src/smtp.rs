@@ -9,6 +9,7 @@ pub mod auth;
 pub mod capability;
 pub mod certificate;
 pub mod envelope;
+pub mod mark;
 pub mod relay;
 pub mod reply;
 pub mod scope;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::secret::Secret;
+use crate::smtp::mark::Mark;
 
 /// How a session is encrypted. There is no *skip verification* and no fallback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -66,6 +67,8 @@ pub struct Transport {
     pub messages_per_second: Option<f64>,
     /// Mails a second at most to one receiving domain.
     pub messages_per_second_and_domain: Option<f64>,
+    /// The provider behind it, when its events shall name our deliveries.
+    pub provider: Option<Mark>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +86,7 @@ struct Fields {
     mails_in_flight: Option<usize>,
     messages_per_second: Option<f64>,
     messages_per_second_and_domain: Option<f64>,
+    provider: Option<Mark>,
 }
 
 /// Sessions at a time unless told; what most relays of hosters accept from one client.
@@ -144,6 +148,7 @@ impl TryFrom<Fields> for Transport {
             messages_per_connection,
             messages_per_second: f.messages_per_second,
             messages_per_second_and_domain: f.messages_per_second_and_domain,
+            provider: f.provider,
         })
     }
 }

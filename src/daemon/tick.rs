@@ -14,11 +14,10 @@ use crate::config::key;
 use crate::delivery::transport;
 use crate::delivery::worker::{Round, Worker};
 use crate::errand::letter::Desk;
-use crate::errand::send;
+use crate::errand::send::{self, Lines};
 use crate::issue::due::{self, Begun, Composed};
 use crate::issue::freeze::Chance;
 use crate::letter::address::Office;
-use crate::smtp::relay::Relay;
 use crate::source::collect;
 use crate::source::fetch::Client;
 use crate::source::reach::Reach;
@@ -50,7 +49,7 @@ pub struct Tick {
     /// None where no relay is configured: everything else works.
     worker: Option<Mutex<Worker>>,
     /// What writes and sends errands; none without a relay.
-    errands: Option<(Desk, Relay)>,
+    errands: Option<(Desk, Lines)>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -191,9 +190,9 @@ impl Tick {
     /// # Errors
     /// The database failed, or the relay cannot be reached.
     pub async fn errand(&self) -> anyhow::Result<Next> {
-        let Some((desk, relay)) = &self.errands else { return Ok(Next::Wait) };
+        let Some((desk, lines)) = &self.errands else { return Ok(Next::Wait) };
         let look = || !self.stopped();
-        let done = send::step(desk, relay, self.clock, look).await?;
+        let done = send::step(desk, lines, self.clock, look).await?;
         if done.silent > 0 {
             tracing::info!(probes = done.silent, "errand: probes did not come back");
         }
@@ -238,7 +237,7 @@ async fn sign_on(open: &Open, clock: fn() -> Millis) -> anyhow::Result<Worker> {
     Ok(worker)
 }
 
-fn errands(open: &Open, office: Office, clock: fn() -> Millis) -> anyhow::Result<(Desk, Relay)> {
+fn errands(open: &Open, office: Office, clock: fn() -> Millis) -> anyhow::Result<(Desk, Lines)> {
     let setup = transport::setup(&open.config, &open.key, clock)?;
     let desk = Desk {
         store: open.store.clone(),
@@ -247,7 +246,8 @@ fn errands(open: &Open, office: Office, clock: fn() -> Millis) -> anyhow::Result
         return_path: setup.return_path,
         keys: setup.keys,
     };
-    Ok((desk, setup.relay))
+    let relays = setup.transports.into_iter().map(|line| (line.name, line.relay));
+    Ok((desk, Lines { relays: relays.collect(), order: setup.order }))
 }
 
 fn note(newsletter: &str, composed: &Composed) {

@@ -425,6 +425,11 @@ impl Desk {
             Recipient { delivery: claim.id.0, subscriber, address: &address, person: &person };
         let letter = &ready.issue.letter;
         self.reader.fill(&letter.head, &self.pool.key, &recipient);
+        let token = DeliveryToken::new(&self.pool.key, claim.id.0, letter.head.issue, subscriber);
+        let token = token.to_string();
+        if let Some(mark) = self.queue.relay.setup().mark {
+            content.extend_from_slice(mark.header(&token).as_bytes());
+        }
         if ready.issue.keys.is_empty() {
             letter.splice(&self.reader, content);
         } else {
@@ -435,8 +440,6 @@ impl Desk {
             dkim::sign(keys, &self.mail, now, content);
             content.extend_from_slice(&self.mail);
         }
-        let token = DeliveryToken::new(&self.pool.key, claim.id.0, letter.head.issue, subscriber);
-        let token = token.to_string();
         let path = &self.pool.return_path;
         let sender = format!("{}+{token}@{}", path.local, path.domain);
         let mut envelope = Envelope::new(sender, address.as_str(), Some(token)).ok()?;

@@ -102,6 +102,7 @@ pub fn relay(name: &str, transport: &Transport, hello: &str) -> anyhow::Result<R
         mails_per_connection: transport.messages_per_connection,
         window: transport.mails_in_flight,
         deadlines: Deadlines::default(),
+        mark: transport.provider,
     };
     Relay::new(setup).with_context(|| format!("[transport.{name}]"))
 }

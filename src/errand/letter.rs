@@ -49,6 +49,8 @@ pub struct Written {
     pub content: Vec<u8>,
     /// Whom it goes to.
     pub to: EmailAddress,
+    /// What names it.
+    pub token: String,
 }
 
 /// Writes an errand's mail; `None` when it is not wanted any more: the reader left or is
@@ -170,10 +172,10 @@ fn sign(
     dkim::sign(keys, &mail, now.timestamp(), &mut content);
     content.extend_from_slice(&mail);
     let sender = format!("{}+{token}@{}", path.local, path.domain);
-    let mut envelope =
-        Envelope::new(sender, post.to.as_str(), Some(token)).context("the address of an errand")?;
+    let mut envelope = Envelope::new(sender, post.to.as_str(), Some(token.clone()))
+        .context("the address of an errand")?;
     envelope.describe(&content);
-    Ok(Written { envelope, content, to: post.to.clone() })
+    Ok(Written { envelope, content, to: post.to.clone(), token })
 }
 
 /// Whether the reader still gets mail of the newsletter.

@@ -1,17 +1,20 @@
 //! Puts errands on the wire: marked first, then sent, then recorded. One that may have
 //! been sent is never sent again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::letter::{self, Desk};
 use super::{Errand, Kind, Record, State, outcome};
 use crate::bounce::refusal;
 use crate::delivery::backoff;
+use crate::newsletter::{self, NewsletterId};
 use crate::smtp::relay::Relay;
 use crate::smtp::scope::{self, Scope};
 use crate::smtp::session::Session;
 use crate::smtp::transaction::Mail;
 use crate::smtp::{Outcome, Stage};
+use crate::store::Store;
 use crate::store::value::Millis;
 
 /// Errands of one step: few, so that issues and errands share a relay fairly.
@@ -21,6 +24,36 @@ const RELAY_WAIT: Duration = Duration::from_secs(5 * 60);
 /// An errand whose mail cannot be written is tried again after this long: somebody has
 /// to mend the newsletter first.
 const UNWRITTEN_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// The relays there are, and the order in which a newsletter goes by them that names none.
+#[derive(Debug)]
+pub struct Lines {
+    /// By name.
+    pub relays: BTreeMap<String, Relay>,
+    /// The usual order.
+    pub order: Vec<String>,
+}
+
+impl Lines {
+    /// A session with the first relay of a newsletter's order that can be reached.
+    async fn open(&self, store: &Store, newsletter: NewsletterId) -> anyhow::Result<Session> {
+        // One that cannot be read is said where its mail is written.
+        let own = newsletter::get(store, newsletter).await.map(|one| one.definition.transports);
+        let own = own.unwrap_or_default();
+        let order = if own.is_empty() { &self.order } else { &own };
+        let mut troubles = Vec::new();
+        for (name, relay) in order.iter().filter_map(|name| self.relays.get_key_value(name)) {
+            match Session::open(relay).await {
+                Ok(session) => return Ok(session),
+                Err(outcome) => {
+                    let stage = outcome.stage.as_str();
+                    troubles.push(format!("[transport.{name}] at {stage}: {}", outcome.words()));
+                }
+            }
+        }
+        anyhow::bail!("errands wait: {}", troubles.join("; "))
+    }
+}
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,10 +70,10 @@ pub struct Done {
 /// asked before each final dot. The clock is read for each.
 ///
 /// # Errors
-/// The database failed, or the relay cannot be reached: nothing was marked then.
+/// The database failed, or no relay can be reached: nothing was marked then.
 pub async fn step(
     desk: &Desk,
-    relay: &Relay,
+    lines: &Lines,
     clock: fn() -> Millis,
     look: impl Fn() -> bool,
 ) -> anyhow::Result<Done> {
@@ -48,20 +81,12 @@ pub async fn step(
     let mut tx = desk.store.begin().await?;
     done.silent = outcome::silent(&mut tx, clock()).await?;
     tx.commit().await?;
-    if !super::is_due(&desk.store, clock()).await? {
-        return Ok(done);
-    }
+    let Some(newsletter) = super::due(&desk.store, clock()).await? else { return Ok(done) };
     // Opened before anything is marked: a relay that is away costs no errand.
-    let mut session = match Session::open(relay).await {
-        Ok(session) => session,
-        Err(outcome) => {
-            let (stage, words) = (outcome.stage.as_str(), outcome.words());
-            anyhow::bail!("errands wait: the relay at {stage}: {words}");
-        }
-    };
+    let mut session = lines.open(&desk.store, newsletter).await?;
     while done.accepted + done.others < AT_ONCE && session.is_open() && look() {
         let mut tx = desk.store.begin().await?;
-        let Some(errand) = super::mark(&mut tx, clock()).await? else { break };
+        let Some(errand) = super::mark(&mut tx, newsletter, clock()).await? else { break };
         tx.commit().await?;
         match one(desk, &mut session, &errand, clock, &look).await? {
             State::Accepted => done.accepted += 1,
@@ -93,6 +118,11 @@ async fn one(
             return keep(desk, errand, &record, clock()).await;
         }
     };
+    let mut written = written;
+    if let Some(mark) = session.mark() {
+        written.content.splice(..0, mark.header(&written.token).into_bytes());
+        written.envelope.describe(&written.content);
+    }
     let mail = Mail { envelope: &written.envelope, content: &written.content };
     let outcome = session.send(mail, None, look).await;
     let record = judge(errand, &outcome, clock());

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{self, SHA256};
 use jiff::Zoned;
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
@@ -41,13 +42,14 @@ pub struct Cover<'a> {
 /// # Errors
 /// lettre refuses a header; its message says which.
 pub fn message(cover: &Cover<'_>, mail: &Mail, attached: Option<&[u8]>) -> anyhow::Result<Vec<u8>> {
-    let boundary = |part: &str| format!("=_{part}{}", cover.token);
     let encode = |part: &str| mime::quoted_printable(part, &[]);
-    let said = mime::alternative(encode(&mail.text), encode(&mail.html), &boundary("a"));
+    let nonce = nonce(cover.token);
+    let said = mime::alternative(encode(&mail.text), encode(&mail.html), Vec::new(), nonce)?;
     let body = match attached {
         None => said,
         Some(attached) => {
-            MultiPart::mixed().boundary(boundary("m")).multipart(said).singlepart(whole(attached)?)
+            let boundary = format!("=_m{nonce:032x}");
+            MultiPart::mixed().boundary(boundary).multipart(said).singlepart(whole(attached)?)
         }
     };
     let from = Mailbox::new(Some(cover.sender.to_owned()), cover.address.into());
@@ -72,6 +74,12 @@ pub fn message(cover: &Cover<'_>, mail: &Mail, attached: Option<&[u8]>) -> anyho
     headers::keep_subject(&mut message, &mail.subject);
     message.headers_mut().insert_raw(raw("Date", jiff::fmt::rfc2822::to_string(cover.date)?));
     Ok(message.formatted())
+}
+
+/// What parts its parts: whoever wrote an attached mail cannot know the token.
+fn nonce(token: &str) -> u128 {
+    let digest = digest::digest(&SHA256, token.as_bytes());
+    digest.as_ref()[..16].iter().fold(0, |nonce, octet| nonce << 8 | u128::from(*octet))
 }
 
 /// A mail as a part of another (RFC 2046 section 5.2.1): never encoded.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 
+use super::mark::Mark;
 use super::tls::{self, Tls};
 use super::token::Tokens;
 
@@ -87,6 +88,8 @@ pub struct Setup {
     pub window: usize,
     /// How long each command may take.
     pub deadlines: Deadlines,
+    /// The provider behind it, which wants its own header to give our token back.
+    pub mark: Option<Mark>,
 }
 
 impl Setup {
@@ -102,6 +105,7 @@ impl Setup {
             mails_per_connection: 1000,
             window: 1,
             deadlines: Deadlines::default(),
+            mark: None,
         }
     }
 }

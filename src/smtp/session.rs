@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::auth::{self, Exchange};
 use super::capability::Capability;
+use super::mark::Mark;
 use super::relay::{Login, Relay, Security};
 use super::reply::{self, Reply};
 use super::stream::Stream;
@@ -74,6 +75,11 @@ impl Session {
     /// What the server offers.
     pub fn server(&self) -> &Capability {
         &self.server
+    }
+
+    /// The provider behind the relay, when it wants its own header.
+    pub fn mark(&self) -> Option<Mark> {
+        self.relay.setup().mark
     }
 
     /// Mails begun over this connection.

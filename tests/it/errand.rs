@@ -1,14 +1,17 @@
 //! Small mails that follow from what came back, on both databases: a probe before the
 //! last word, a person's reply handed on, leaving by mail.
 
+use std::collections::BTreeMap;
+
 use mail_parser::{MessageParser, MimeHeaders as _};
 use rundbrief::bounce::list;
 use rundbrief::bounce::review::Decision;
 use rundbrief::bounce::verdict::{Done, Verdict};
 use rundbrief::delivery::pool::ReturnPath;
 use rundbrief::errand::letter::Desk;
-use rundbrief::errand::send;
+use rundbrief::errand::send::{self, Lines};
 use rundbrief::letter::address::Office;
+use rundbrief::smtp::mark::Mark;
 use rundbrief::smtp::relay::{Relay, Setup};
 use rundbrief::store::value::Millis;
 use rundbrief::subscriber::standing;
@@ -24,6 +27,7 @@ on_both![
     a_probe_that_does_not_come_back_clears_the_address,
     a_probe_refused_at_once_is_the_last_word,
     a_probe_is_sent_once_whatever_becomes_of_it,
+    an_errand_goes_by_the_next_relay_when_the_first_is_away,
     a_full_mailbox_is_no_answer_to_a_probe,
     who_left_gets_no_probe,
     a_forged_probe_bounce_changes_nobody,
@@ -51,11 +55,21 @@ pub fn desk(app: &App) -> Desk {
     }
 }
 
+/// Relays on loopback, in this order.
+pub fn lines(ports: &[u16]) -> Lines {
+    let mut lines = Lines { relays: BTreeMap::new(), order: Vec::new() };
+    for (n, port) in ports.iter().enumerate() {
+        let setup = Setup { mark: Some(Mark::Postmark), ..Setup::plain("127.0.0.1", *port) };
+        lines.relays.insert(n.to_string(), Relay::new(setup).unwrap());
+        lines.order.push(n.to_string());
+    }
+    lines
+}
+
 /// Sends what is due on a day, to a relay that plays this fault; what it caught.
 async fn send(app: &App, fault: Fault, clock: fn() -> Millis) -> (send::Done, Vec<Caught>) {
     let relay = relay::Relay::start(Offer { fault, ..Offer::default() }).await;
-    let to = Relay::new(Setup::plain("127.0.0.1", relay.port)).unwrap();
-    let done = send::step(&desk(app), &to, clock, || true).await.unwrap();
+    let done = send::step(&desk(app), &lines(&[relay.port]), clock, || true).await.unwrap();
     (done, relay.caught())
 }
 
@@ -93,6 +107,8 @@ async fn a_probe_that_bounces_is_the_last_word(app: App) {
     assert!(mail.header("List-Unsubscribe").is_none() && mail.header("List-Id").is_none());
     let text = String::from_utf8_lossy(&caught[0].content).into_owned();
     assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
+    let token = &caught[0].from["bounce+".len()..][..32];
+    assert!(text.starts_with(&format!("X-PM-Metadata-delivery: {token}\r\n")), "{text}");
     let body = mail.body_text(0).unwrap();
     assert!(body.contains("https://news.example.de/p/") && body.contains("Musterhafen"), "{body}");
 
@@ -157,9 +173,8 @@ async fn a_probe_refused_at_once_is_the_last_word(app: App) {
 async fn a_probe_is_sent_once_whatever_becomes_of_it(app: App) {
     let world = bounced_once(&app).await;
     // A relay that is away costs nothing.
-    let nobody = Relay::new(Setup::plain("127.0.0.1", 1)).unwrap();
-    let away = send::step(&desk(&app), &nobody, || day(3), || true).await;
-    assert!(away.unwrap_err().to_string().starts_with("errands wait: the relay at connect"));
+    let away = send::step(&desk(&app), &lines(&[1]), || day(3), || true).await;
+    assert!(away.unwrap_err().to_string().starts_with("errands wait: [transport.0] at connect"));
     // The relay keeps the mail and hangs up: nobody can know, and it is not sent again.
     let fault = Fault::DropsAfterDot { accepted: true };
     let (done, caught) = send(&app, fault, || day(3)).await;
@@ -193,6 +208,14 @@ async fn a_probe_is_sent_once_whatever_becomes_of_it(app: App) {
     assert_eq!(send(&app, Fault::None, || day(6)).await.1, []);
     let expected = [state("probe", "unknown", Some("bounced")), state("reply", "cancelled", None)];
     assert_eq!(states(&app).await, expected);
+}
+
+async fn an_errand_goes_by_the_next_relay_when_the_first_is_away(app: App) {
+    let _world = bounced_once(&app).await;
+    let relay = relay::Relay::start(Offer::default()).await;
+    let both = lines(&[1, relay.port]);
+    let done = send::step(&desk(&app), &both, || day(3), || true).await.unwrap();
+    assert_eq!((done.accepted, relay.caught().len()), (1, 1));
 }
 
 async fn a_full_mailbox_is_no_answer_to_a_probe(app: App) {
