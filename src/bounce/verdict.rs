@@ -450,6 +450,7 @@ async fn evidence(tx: &mut Tx, tied: &Tied, word: &str, at: Millis) -> sqlx::Res
              worker_id = case when state = 'unknown' then null else worker_id end,
              changed_at = case when state = 'unknown' then $3 else changed_at end
          where id = $1
+           and ($2 <> 'delivered' or state in ('accepted', 'unknown'))
            and (evidence is null
                 or evidence in ('delayed', 'delivered') and $2 not in ('delayed', evidence)
                 or evidence = 'bounced' and $2 = 'complained')"

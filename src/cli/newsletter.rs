@@ -63,7 +63,7 @@ async fn apply(context: &Context, file: &Path) -> anyhow::Result<()> {
     if let Some(name) =
         definition.transports.iter().find(|name| !open.config.transport.contains_key(*name))
     {
-        let line = layer::line_of(&text, &["transports"]).unwrap_or(1);
+        let line = layer::line_of(text, &["transports"]).unwrap_or(1);
         let what = open.config.no_transport(name);
         let text = format!("{}:{line}: transports: {what}", file.display());
         return Err(Fault::new(Code::Data, text).into());
