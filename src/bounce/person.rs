@@ -37,10 +37,9 @@ pub struct Letter {
 /// Reads a mail. One that is beyond the limits says nothing.
 pub fn read(raw: &[u8]) -> Letter {
     let raw = raw.trim_ascii_start();
-    let Ok(parts) = mime::parts(raw) else {
+    let Ok((head, parts)) = mime::open(raw) else {
         return Letter { automatic: true, ..Letter::default() };
     };
-    let (head, _) = mime::split(raw).unwrap_or_default();
     let one_line = |name: &str| {
         let value = head.get(name).map(text::field).unwrap_or_default();
         value.split_whitespace().collect::<Vec<_>>().join(" ")
