@@ -69,7 +69,7 @@ impl<'a> Look<'a> {
             words: words::of(language),
             text: font("0 0 14px 0", body, size, "1.55", light.text),
             text_last: font("0", body, size, "1.55", light.text),
-            small: font("8px 0 0 0", body, 14, "1.45", light.muted),
+            small: font("8px 0 0 0", body, size - 2, "1.45", light.muted),
             kicker: format!("{};font-weight:700", font("0 0 6px 0", body, 14, "1.4", light.link)),
             subtitle: font("0 0 10px 0", body, size + 1, "1.45", light.muted),
             h1: head("0 0 14px 0", plan.fonts.title, "1.2"),
