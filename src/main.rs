@@ -1,4 +1,5 @@
-//! The rundbrief binary: parse, open, dispatch. All else is in the library.
+//! The rundbrief binary. All is in the library, also the runtime: what is awaited
+//! here would be compiled here, a second time.
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use fast_image_resize::images::Image as Canvas;
-use fast_image_resize::{PixelType, Resizer};
+use fast_image_resize::{PixelType, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{
@@ -203,19 +203,15 @@ fn scale(
     clear: bool,
 ) -> Result<DynamicImage, Error> {
     let fail = |error: &dyn std::fmt::Display| Error::Scale(error.to_string());
-    let (kind, pixels) = match clear {
-        true => (PixelType::U8x4, picture.to_rgba8().into_raw()),
-        false => (PixelType::U8x3, picture.to_rgb8().into_raw()),
-    };
-    let source = Canvas::from_vec_u8(picture.width(), picture.height(), pixels, kind)
+    // Always four bytes a pixel: the resizer is compiled for one kind only.
+    let pixels = picture.to_rgba8().into_raw();
+    let source = Canvas::from_vec_u8(picture.width(), picture.height(), pixels, PixelType::U8x4)
         .map_err(|error| fail(&error))?;
-    let mut target = Canvas::new(width, height, kind);
-    Resizer::new().resize(&source, &mut target, None).map_err(|error| fail(&error))?;
-    let pixels = target.into_vec();
-    let image = match clear {
-        true => RgbaImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8),
-        false => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
-    };
+    let mut target = Canvas::new(width, height, PixelType::U8x4);
+    let options = ResizeOptions::new().use_alpha(clear);
+    Resizer::new().resize(&source, &mut target, &options).map_err(|error| fail(&error))?;
+    let image = RgbaImage::from_raw(width, height, target.into_vec()).map(DynamicImage::ImageRgba8);
+    let image = image.map(|image| if clear { image } else { image.to_rgb8().into() });
     image.ok_or_else(|| Error::Scale("a buffer of another size".to_owned()))
 }
 
