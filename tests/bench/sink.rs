@@ -1,32 +1,52 @@
 //! A sink that costs next to nothing: it reads, finds the ends of commands and of
-//! mails, answers in one write, and keeps nothing. One thread for each connection.
+//! mails, answers in one write, and keeps at most the recipients. One thread for
+//! each connection. Beside it a proxy that lets replies come late.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 /// A sink on loopback.
 pub struct Sink {
     pub port: u16,
     pub mails: Arc<AtomicU64>,
+    /// Mails kept for each recipient, where that is asked for.
+    pub copies: Arc<Mutex<HashMap<Vec<u8>, u32>>>,
 }
 
 impl Sink {
-    /// Listens; every group of replies comes so late.
-    pub fn start(late: Duration) -> Sink {
+    /// Counts mails.
+    pub fn start() -> Sink {
+        Sink::listen(false)
+    }
+
+    /// Counts them for each recipient.
+    pub fn counting() -> Sink {
+        Sink::listen(true)
+    }
+
+    fn listen(counting: bool) -> Sink {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let mails = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&mails);
+        let sink = Sink { port, mails: Arc::default(), copies: Arc::default() };
+        let (mails, copies) = (Arc::clone(&sink.mails), Arc::clone(&sink.copies));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let count = Arc::clone(&count);
-                std::thread::spawn(move || serve(stream, &count, late));
+                let (mails, copies) = (Arc::clone(&mails), Arc::clone(&copies));
+                let keep = move |to: &[u8]| {
+                    if counting {
+                        let mut copies = copies.lock().expect("nobody panics with it");
+                        *copies.entry(to.to_vec()).or_default() += 1;
+                    }
+                    mails.fetch_add(1, Ordering::SeqCst);
+                };
+                std::thread::spawn(move || serve(stream, keep));
             }
         });
-        Sink { port, mails }
+        sink
     }
 }
 
@@ -37,12 +57,13 @@ enum Mode {
     Chunk(usize),
 }
 
-fn serve(mut stream: TcpStream, mails: &AtomicU64, late: Duration) -> Option<()> {
+fn serve(mut stream: TcpStream, keep: impl Fn(&[u8])) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     stream.write_all(b"220 sink ESMTP\r\n").ok()?;
-    let mut input: Vec<u8> = Vec::with_capacity(256 * 1024);
-    let mut chunk = vec![0; 128 * 1024];
+    let mut input: Vec<u8> = Vec::with_capacity(512 * 1024);
+    let mut chunk = vec![0; 256 * 1024];
     let mut output = Vec::new();
+    let mut to = Vec::new();
     let mut mode = Mode::Command;
     let ending = memchr::memmem::Finder::new(b"\r\n.\r\n");
     loop {
@@ -51,46 +72,36 @@ fn serve(mut stream: TcpStream, mails: &AtomicU64, late: Duration) -> Option<()>
         let mut at = 0;
         loop {
             let rest = &input[at..];
-            match mode {
+            let taken = match mode {
                 Mode::Command => {
                     let Some(end) = memchr::memchr(b'\n', rest) else { break };
-                    let line = &rest[..end];
+                    mode = obey(&rest[..end], &mut to, &mut output);
                     at += end + 1;
-                    mode = obey(line, &mut output);
+                    continue;
                 }
-                Mode::Content => {
-                    let Some(end) = ending.find(rest) else { break };
-                    at += end + 5;
-                    mails.fetch_add(1, Ordering::Relaxed);
-                    output.extend_from_slice(b"250 2.0.0 Ok\r\n");
-                    mode = Mode::Command;
-                }
-                Mode::Chunk(size) => {
-                    if rest.len() < size {
-                        break;
-                    }
-                    at += size;
-                    mails.fetch_add(1, Ordering::Relaxed);
-                    output.extend_from_slice(b"250 2.0.0 Ok\r\n");
-                    mode = Mode::Command;
-                }
-            }
+                Mode::Content => match ending.find(rest) {
+                    Some(end) => end + 5,
+                    None => break,
+                },
+                Mode::Chunk(size) if rest.len() < size => break,
+                Mode::Chunk(size) => size,
+            };
+            at += taken;
+            keep(&to);
+            output.extend_from_slice(b"250 2.0.0 Ok\r\n");
+            mode = Mode::Command;
         }
         // What is left may hold a part of the ending: it is looked at again.
         input.drain(..at);
         if !output.is_empty() {
-            if !late.is_zero() {
-                std::thread::sleep(late);
-            }
             stream.write_all(&output).ok()?;
             output.clear();
         }
     }
 }
 
-fn obey(line: &[u8], output: &mut Vec<u8>) -> Mode {
-    let verb = &line[..line.len().min(4)];
-    match verb {
+fn obey(line: &[u8], to: &mut Vec<u8>, output: &mut Vec<u8>) -> Mode {
+    match &line[..line.len().min(4)] {
         b"EHLO" => output.extend_from_slice(b"250-sink\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
         b"DATA" => {
             output.extend_from_slice(b"354 Go\r\n");
@@ -101,7 +112,58 @@ fn obey(line: &[u8], output: &mut Vec<u8>) -> Mode {
             let size = text.split(' ').nth(1).and_then(|size| size.parse().ok());
             return Mode::Chunk(size.unwrap_or(0));
         }
+        b"RCPT" => {
+            let from = memchr::memchr(b'<', line).map_or(0, |at| at + 1);
+            let end = memchr::memchr(b'>', line).unwrap_or(line.len());
+            to.clear();
+            to.extend_from_slice(&line[from..end]);
+            output.extend_from_slice(b"250 Ok\r\n");
+        }
         _ => output.extend_from_slice(b"250 Ok\r\n"),
     }
     Mode::Command
+}
+
+/// A proxy before a server of loopback: what the server says arrives so late, each
+/// piece for itself. Answers the proxy's port.
+pub fn delay(port: u16, late: Duration) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let own = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+            let _ = (client.set_nodelay(true), server.set_nodelay(true));
+            let pair = || Some((client.try_clone().ok()?, server.try_clone().ok()?));
+            let (Some((a, b)), Some((c, d))) = (pair(), pair()) else { continue };
+            std::thread::spawn(move || forward(a, b));
+            let (sender, due) = mpsc::channel();
+            std::thread::spawn(move || listen(d, &sender, late));
+            std::thread::spawn(move || {
+                let mut client = c;
+                for (at, bytes) in due {
+                    let at: Instant = at;
+                    std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                    let bytes: Vec<u8> = bytes;
+                    if client.write_all(&bytes).is_err() {
+                        break;
+                    }
+                }
+                let _ = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    own
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream) {
+    let _ = std::io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+fn listen(mut from: TcpStream, due: &mpsc::Sender<(Instant, Vec<u8>)>, late: Duration) {
+    let mut chunk = vec![0; 64 * 1024];
+    while let Ok(n) = from.read(&mut chunk)
+        && n > 0
+        && due.send((Instant::now() + late, chunk[..n].to_vec())).is_ok()
+    {}
 }
