@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use super::{Inner, Kind, Store, migration};
@@ -146,6 +148,7 @@ async fn sqlite(path: &Path) -> sqlx::Result<Store> {
         .acquire_timeout(ACQUIRE)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(is_usable(connection)))
         .connect_with(writing)
         .await?;
     let readers = SqlitePoolOptions::new()
@@ -153,6 +156,16 @@ async fn sqlite(path: &Path) -> sqlx::Result<Store> {
         .acquire_timeout(ACQUIRE)
         .connect_lazy_with(options.read_only(true));
     Ok(Store { inner: Inner::Sqlite { writer, readers } })
+}
+
+/// Whether a connection comes back without a transaction. When a disk is full SQLite
+/// rolls back by itself, the driver then fails to, and would refuse every `begin`.
+async fn is_usable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        // A rollback may still be on its way; this comes behind it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn postgres(address: &str) -> sqlx::Result<Store> {
