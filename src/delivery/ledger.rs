@@ -3,9 +3,8 @@
 //! caller believes: state, worker and generation. Groups travel as one JSON object
 //! from delivery to what is said about it.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer as _};
 
 use super::state::{Cause, State};
 use super::{DeliveryId, WorkerId};
@@ -120,20 +119,64 @@ async fn due(
     limit: usize,
     cursor: Cursor,
 ) -> sqlx::Result<Vec<Claim>> {
-    let text = match tx.kind() {
-        Kind::Sqlite => include_str!("ledger_due.sql"),
-        Kind::Postgres => concat!(include_str!("ledger_due.sql"), "for update of d skip locked"),
-    };
-    on!(*tx, |c| {
-        sqlx::query_as(text)
-            .bind(issue)
-            .bind(now)
-            .bind(cursor.next_at)
-            .bind(cursor.id)
-            .bind(limit as i64)
-            .fetch_all(c)
-            .await
-    })
+    match tx {
+        // One row: SQLite's driver hands over each row by itself, which costs more than
+        // finding it.
+        Tx::Sqlite(tx) => {
+            let text = concat!(
+                "select json_group_array(json_array(id, subscriber_id, generation, attempts,
+                     next_at, domain, address, salutation, given_name, family_name, wanted))
+                 from (",
+                include_str!("ledger_due.sql"),
+                ")"
+            );
+            let query = sqlx::query_scalar(text).bind(issue).bind(now);
+            let query = query.bind(cursor.next_at).bind(cursor.id).bind(limit as i64);
+            let found: String = query.fetch_one(&mut **tx).await?;
+            let claims: Vec<Claimed> =
+                serde_json::from_str(&found).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            Ok(claims.into_iter().map(Claim::from).collect())
+        }
+        Tx::Postgres(tx) => {
+            let text = concat!(include_str!("ledger_due.sql"), "for update of d skip locked");
+            let query = sqlx::query_as(text).bind(issue).bind(now);
+            let query = query.bind(cursor.next_at).bind(cursor.id).bind(limit as i64);
+            query.fetch_all(&mut **tx).await
+        }
+    }
+}
+
+/// A claim as SQLite hands it over: the fields in their order.
+type Claimed = (
+    DeliveryId,
+    Option<i64>,
+    i64,
+    i64,
+    Millis,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    i64,
+);
+
+impl From<Claimed> for Claim {
+    fn from(fields: Claimed) -> Claim {
+        Claim {
+            id: fields.0,
+            subscriber_id: fields.1,
+            generation: fields.2,
+            attempts: fields.3,
+            next_at: fields.4,
+            domain: fields.5,
+            address: fields.6,
+            salutation: fields.7,
+            given_name: fields.8,
+            family_name: fields.9,
+            wanted: fields.10,
+        }
+    }
 }
 
 async fn take(tx: &mut Tx, worker: WorkerId, claims: &[Claim], now: Millis) -> sqlx::Result<()> {
@@ -201,8 +244,7 @@ pub async fn mark(
              where delivery.id = cast(o.key as integer)
                and generation = o.value
                and state = 'claimed'
-               and worker_id = $2
-             returning id"
+               and worker_id = $2"
         }
         Kind::Postgres => {
             "update delivery
@@ -211,15 +253,39 @@ pub async fn mark(
              where id = o.key::bigint
                and generation = o.value::bigint
                and state = 'claimed'
-               and worker_id = $2
-             returning id"
+               and worker_id = $2"
         }
     };
-    let group = group(claims);
-    let ids: Vec<(DeliveryId,)> = on!(*tx, |c| {
-        let query = sqlx::query_as(text).bind(group).bind(worker).bind(now);
-        query.bind(transport).fetch_all(c).await
-    })?;
+    let claims: Vec<(DeliveryId, i64)> = claims.collect();
+    let group = group(claims.iter().copied());
+    let marked = on!(*tx, |c| {
+        let query = sqlx::query(text).bind(&group).bind(worker).bind(now);
+        query.bind(transport).execute(c).await?.rows_affected()
+    });
+    if marked == claims.len() as u64 {
+        return Ok(claims.into_iter().map(|(id, _)| id).collect());
+    }
+    held(tx, worker, group).await
+}
+
+/// Which of these are marked as ours: asked only when some are not.
+async fn held(tx: &mut Tx, worker: WorkerId, group: String) -> sqlx::Result<Vec<DeliveryId>> {
+    let text = match tx.kind() {
+        Kind::Sqlite => {
+            "select delivery.id
+             from json_each($1) as o
+             join delivery on delivery.id = cast(o.key as integer)
+             where generation = o.value and state = 'sending' and worker_id = $2"
+        }
+        Kind::Postgres => {
+            "select delivery.id
+             from json_each_text($1::json) as o
+             join delivery on delivery.id = o.key::bigint
+             where generation = o.value::bigint and state = 'sending' and worker_id = $2"
+        }
+    };
+    let ids: Vec<(DeliveryId,)> =
+        on!(*tx, |c| sqlx::query_as(text).bind(group).bind(worker).fetch_all(c).await)?;
     Ok(ids.into_iter().map(|(id,)| id).collect())
 }
 
@@ -258,11 +324,7 @@ async fn accept(
         Kind::Sqlite => include_str!("ledger_accept_sqlite.sql"),
         Kind::Postgres => include_str!("ledger_accept_postgres.sql"),
     };
-    let group: BTreeMap<String, Value> = entries
-        .iter()
-        .map(|entry| (entry.id.to_string(), json!([entry.generation, entry.code, entry.words])))
-        .collect();
-    let group = Value::from_iter(group).to_string();
+    let group = object(entries, |entry| (entry.generation, entry.code, &entry.words))?;
     on!(*tx, |c| {
         let done = sqlx::query(text).bind(group).bind(worker).bind(now).execute(c).await?;
         Ok(done.rows_affected())
@@ -280,23 +342,18 @@ async fn go_on(
         Kind::Sqlite => include_str!("ledger_record_sqlite.sql"),
         Kind::Postgres => include_str!("ledger_record_postgres.sql"),
     };
-    let group: BTreeMap<String, Value> = entries
-        .iter()
-        .map(|entry| {
-            let said = json!([
-                entry.generation,
-                entry.state,
-                entry.cause,
-                entry.next_at,
-                i64::from(entry.unused),
-                entry.stage,
-                entry.code,
-                entry.words,
-            ]);
-            (entry.id.to_string(), said)
-        })
-        .collect();
-    let group = Value::from_iter(group).to_string();
+    let group = object(entries, |entry| {
+        (
+            entry.generation,
+            entry.state,
+            entry.cause,
+            entry.next_at,
+            i64::from(entry.unused),
+            entry.stage,
+            entry.code,
+            &entry.words,
+        )
+    })?;
     on!(*tx, |c| {
         let done = sqlx::query(text).bind(group).bind(worker).bind(now).execute(c).await?;
         Ok(done.rows_affected())
@@ -325,6 +382,25 @@ async fn note_attempts(tx: &mut Tx, entries: &[&Entry], now: Millis) -> sqlx::Re
         })?;
     }
     Ok(())
+}
+
+/// A group with what is said about each: `{"delivery": [generation, …]}`.
+fn object<'e, T: Serialize>(
+    entries: &[&'e Entry],
+    said: impl Fn(&'e Entry) -> T,
+) -> sqlx::Result<String> {
+    let mut text = Vec::with_capacity(entries.len() * 80);
+    let mut object = serde_json::Serializer::new(&mut text);
+    let mut map = object.serialize_map(Some(entries.len())).map_err(encode)?;
+    for entry in entries {
+        map.serialize_entry(&entry.id, &said(entry)).map_err(encode)?;
+    }
+    map.end().map_err(encode)?;
+    String::from_utf8(text).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+fn encode(error: serde_json::Error) -> sqlx::Error {
+    sqlx::Error::Encode(error.into())
 }
 
 /// A group as both databases read it: `{"delivery": generation}`.
