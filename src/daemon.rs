@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::Open;
+use crate::delivery::journal;
 use crate::delivery::sums;
 use crate::store::lock::Lock;
 use crate::store::value::Millis;
@@ -93,6 +94,7 @@ pub async fn run(open: Open) -> anyhow::Result<()> {
     open.store.close().await;
     match died {
         None => Ok(()),
+        Some(Some(Ok(Err(error)))) => Err(error),
         Some(ended) => bail!("a loop died: {ended:?}. This is a mistake in rundbrief"),
     }
 }
@@ -120,7 +122,7 @@ pub async fn once(open: Open) -> anyhow::Result<i64> {
 }
 
 fn begin_ticks(
-    loops: &mut JoinSet<Loop>,
+    loops: &mut JoinSet<anyhow::Result<Loop>>,
     tick: &Arc<Tick>,
     pulse: &Arc<Pulse>,
     stopping: &watch::Receiver<bool>,
@@ -156,7 +158,7 @@ fn begin_ticks(
 }
 
 fn begin_inlets(
-    loops: &mut JoinSet<Loop>,
+    loops: &mut JoinSet<anyhow::Result<Loop>>,
     inlets: &Arc<Inlets>,
     pulse: &Arc<Pulse>,
     stopping: &watch::Receiver<bool>,
@@ -188,7 +190,7 @@ fn begin_inlets(
 }
 
 fn begin_web(
-    loops: &mut JoinSet<Loop>,
+    loops: &mut JoinSet<anyhow::Result<Loop>>,
     open: &Open,
     listener: TcpListener,
     pulse: &Arc<Pulse>,
@@ -210,7 +212,7 @@ fn begin_web(
         if let Err(error) = serve.with_graceful_shutdown(stopped).await {
             tracing::error!(%error, "web: stopped listening");
         }
-        Loop::Web
+        Ok(Loop::Web)
     });
     let ask = Turn {
         which: Loop::Web,
@@ -235,7 +237,11 @@ struct Turn {
 impl Turn {
     /// Turns until stopped. A step that fails is tried again after the period; its
     /// trouble is logged when it begins, when it changes, and now and then.
-    async fn until_stopped<F>(mut self, step: impl Fn() -> F) -> Loop
+    ///
+    /// # Errors
+    /// The journal failed: nothing may be sent without it, and whoever looks after
+    /// this process must hear of it.
+    async fn until_stopped<F>(mut self, step: impl Fn() -> F) -> anyhow::Result<Loop>
     where
         F: Future<Output = anyhow::Result<Next>>,
     {
@@ -248,6 +254,7 @@ impl Turn {
                     }
                     if next == Next::Again { Duration::ZERO } else { self.period }
                 }
+                Err(error) if error.is::<journal::Error>() => return Err(error),
                 Err(error) => {
                     let said = format!("{error:#}");
                     let known = trouble
@@ -269,7 +276,7 @@ impl Turn {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        self.which
+        Ok(self.which)
     }
 }
 

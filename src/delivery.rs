@@ -6,6 +6,19 @@
 //! [`worker`] does one round of it all and never loops; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
 //! outcomes mean, [`pace`] how fast it may go.
+//!
+//! # The bound
+//! Nobody is lost. Doubled are, with the same Message-ID, at most the mails whose dot
+//! was written and whose reply nothing proves any more:
+//! * a process that is killed: one for each session (with CHUNKING, its window), since
+//!   a reply is in the journal before the session goes on;
+//! * a machine that loses power: [`pool::UNSYNCED`] for each session (or its window, if
+//!   that is larger), since a session waits for the disk before it goes further. A
+//!   thread syncs all sessions' replies together and without pause, so that behind a
+//!   relay that answers more slowly than the disk it is one or two.
+//!
+//! The journal is allocated beforehand, so this also holds while the database is down,
+//! locked or full.
 
 pub mod again;
 pub mod backoff;

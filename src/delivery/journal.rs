@@ -1,15 +1,18 @@
 //! The worker's journal: a preallocated local file that knows, at any instant, of
 //! which mails the final dot may have been written and what the relay replied. It
 //! survives a killed process with every record, and a power cut with every record
-//! that was synced. It holds two halves; one is written, and when it is full the
-//! few records that still matter move to the other.
+//! that was synced; a thread syncs replies as fast as the disk does. Of its two
+//! halves one is written; when it is full, what still matters moves to the other.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::watch;
 
 /// The file's name in the data directory.
 pub const FILE: &str = "delivery.journal";
@@ -81,10 +84,24 @@ struct Shared {
     path: String,
     file: File,
     inner: Mutex<Inner>,
+    /// Wakes the thread that syncs.
+    bell: SyncSender<()>,
+    durable: watch::Sender<Durable>,
+}
+
+/// What survives the machine.
+#[derive(Debug, Clone, Copy, Default)]
+struct Durable {
+    /// The place of the last such record.
+    until: u64,
+    /// A sync failed with this number: what it was for may be lost whatever follows.
+    failed: Option<i32>,
 }
 
 #[derive(Debug)]
 struct Inner {
+    /// Records noted so far; the last one's place.
+    noted: u64,
     epoch: u64,
     /// Where the next record goes, from the start of the current half.
     used: u64,
@@ -113,32 +130,70 @@ impl Journal {
             live.insert(record.delivery, record);
         }
         let left: Vec<Record> = live.values().cloned().collect();
-        let inner = Inner { epoch, used, live, buffer: Vec::new() };
-        let shared = Shared { path: shown, file, inner: Mutex::new(inner) };
-        Ok((Journal { shared: Arc::new(shared) }, left))
+        let inner = Inner { noted: 0, epoch, used, live, buffer: Vec::new() };
+        let (bell, rung) = sync_channel(1);
+        let durable = watch::Sender::default();
+        let inner = Mutex::new(inner);
+        let shared = Shared { path: shown.clone(), file, inner, bell, durable };
+        let journal = Journal { shared: Arc::new(shared) };
+        let weak = Arc::downgrade(&journal.shared);
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        thread.spawn(move || keep_syncing(&weak, &rung)).map_err(fail)?;
+        Ok((journal, left))
     }
 
-    /// Writes notes, all in one write. They survive this process; they survive
-    /// the machine after the next [`Journal::sync`].
-    pub fn note(&self, records: impl IntoIterator<Item = Record>) -> Result<(), Error> {
+    /// Writes notes, all in one write; answers the place of the last. They survive
+    /// this process; replies survive the machine once [`Journal::synced`] says so.
+    pub fn note(&self, records: impl IntoIterator<Item = Record>) -> Result<u64, Error> {
+        self.usable()?;
         let mut inner = self.lock();
         let inner = &mut *inner;
         inner.buffer.clear();
+        let mut replied = false;
         for record in records {
+            replied |= matches!(record.note, Note::Replied { .. });
             encode(&record, inner.epoch, &mut inner.buffer);
             inner.live.insert(record.delivery, record);
+            inner.noted += 1;
         }
         if inner.used + inner.buffer.len() as u64 > HALF_BYTES {
-            return self.turn(inner);
+            self.turn(inner)?;
+        } else {
+            self.write(&inner.buffer, half_at(inner.epoch) + inner.used)?;
+            inner.used += inner.buffer.len() as u64;
         }
-        self.write(&inner.buffer, half_at(inner.epoch) + inner.used)?;
-        inner.used += inner.buffer.len() as u64;
-        Ok(())
+        if replied {
+            self.shared.ring();
+        }
+        Ok(inner.noted)
     }
 
-    /// Makes everything noted so far survive the machine.
-    pub fn sync(&self) -> Result<(), Error> {
-        self.shared.file.sync_data().map_err(|source| self.fail(source))
+    /// Waits until the record at this place survives the machine.
+    pub async fn synced(&self, place: u64) -> Result<(), Error> {
+        let mut durable = self.shared.durable.subscribe();
+        let reached = |durable: &Durable| durable.until >= place || durable.failed.is_some();
+        durable.wait_for(reached).await.expect("we hold the sender");
+        self.usable()
+    }
+
+    /// Waits until everything noted so far survives the machine.
+    pub async fn sync(&self) -> Result<(), Error> {
+        let place = self.lock().noted;
+        self.shared.ring();
+        self.synced(place).await
+    }
+
+    /// Whether the record at this place survives the machine already.
+    pub fn is_synced(&self, place: u64) -> bool {
+        self.shared.durable.borrow().until >= place
+    }
+
+    /// A journal that once failed to sync is not trusted again.
+    fn usable(&self) -> Result<(), Error> {
+        match self.shared.durable.borrow().failed {
+            None => Ok(()),
+            Some(number) => Err(self.fail(io::Error::from_raw_os_error(number))),
+        }
     }
 
     /// The database has recorded these: they need no place here any more.
@@ -150,13 +205,9 @@ impl Journal {
     }
 
     /// Deliveries the database does not know yet.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn unknown(&self) -> usize {
         self.lock().live.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.lock().live.is_empty()
     }
 
     /// Moves what still matters to the other half; the header then points there.
@@ -169,10 +220,11 @@ impl Journal {
         if inner.buffer.len() as u64 > HALF_BYTES / 2 {
             return Err(Error::Full { path: self.shared.path.clone() });
         }
+        let sync = || self.shared.file.sync_data().map_err(|source| self.fail(source));
         self.write(&inner.buffer, half_at(epoch))?;
-        self.sync()?;
+        sync()?;
         self.write(&header(epoch), page_at(epoch))?;
-        self.sync()?;
+        sync()?;
         (inner.epoch, inner.used) = (epoch, inner.buffer.len() as u64);
         Ok(())
     }
@@ -187,6 +239,29 @@ impl Journal {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn ring(&self) {
+        let _ = self.bell.try_send(()); // full: it looks anyway; gone: it failed, and says so
+    }
+}
+
+/// Syncs whenever a reply was noted, until the journal is dropped or a sync fails.
+fn keep_syncing(journal: &Weak<Shared>, rung: &Receiver<()>) {
+    while rung.recv().is_ok()
+        && let Some(shared) = journal.upgrade()
+    {
+        let noted = shared.inner.lock().unwrap_or_else(PoisonError::into_inner).noted;
+        let synced = shared.file.sync_data();
+        shared.durable.send_modify(|durable| match &synced {
+            Ok(()) => durable.until = noted,
+            Err(error) => durable.failed = Some(error.raw_os_error().unwrap_or(libc::EIO)),
+        });
+        if synced.is_err() {
+            return;
+        }
     }
 }
 
@@ -340,10 +415,22 @@ mod tests {
         journal.note([begun(1)]).unwrap();
         journal.note([replied(1, "250 2.0.0 Ok"), begun(2)]).unwrap();
         journal.note([replied(3, "")]).unwrap();
-        journal.sync().unwrap();
         drop(journal);
         let left = reopen(directory.path());
         assert_eq!(left, [replied(1, "250 2.0.0 Ok"), begun(2), replied(3, "")]);
+    }
+
+    #[tokio::test]
+    async fn a_reply_is_synced_without_being_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(directory.path()).unwrap();
+        let place = journal.note([begun(1), replied(1, "250 2.0.0 Ok")]).unwrap();
+        assert_eq!(place, 2);
+        journal.synced(place).await.unwrap();
+        assert!(journal.is_synced(place) && !journal.is_synced(place + 1));
+        let begun = journal.note([begun(2)]).unwrap();
+        journal.sync().await.unwrap();
+        assert!(journal.is_synced(begun));
     }
 
     #[test]
@@ -357,7 +444,7 @@ mod tests {
             journal.note([replied(delivery, &words)]).unwrap();
             journal.forget([delivery]);
         }
-        assert_eq!(journal.len(), 2);
+        assert_eq!(journal.unknown(), 2);
         drop(journal);
         let left = reopen(directory.path());
         assert!(left.contains(&begun(-1)) && left.contains(&replied(-2, "kept")));

@@ -174,7 +174,8 @@ impl Breaker {
     pub fn gate(&self, now: Millis) -> Gate {
         match self.until {
             None => Gate::Closed,
-            Some(until) if now < until => Gate::Open(until),
+            // Later than it ever waits: the clock was set back meanwhile.
+            Some(until) if now < until && until <= now.after(OPEN_MOST) => Gate::Open(until),
             Some(_) => Gate::Probe,
         }
     }

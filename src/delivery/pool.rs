@@ -4,7 +4,7 @@
 //! they did.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,11 @@ use crate::store::value::Millis;
 
 /// A session that has nothing to do for this long is closed.
 const IDLE: Duration = Duration::from_secs(5);
+/// Mails of one session, the one on the wire among them, whose replies a power cut may
+/// take back. One more waits for the disk. With 1 a session would send one mail for
+/// each sync, some 300 a second; relays that take longer to answer than a disk to sync
+/// never get beyond 1 or 2.
+pub const UNSYNCED: usize = 8;
 
 /// An issue that is being sent, as sessions need it.
 #[derive(Debug)]
@@ -131,8 +136,10 @@ pub struct Pool {
     pub(super) return_path: ReturnPath,
     pub(super) clock: fn() -> Millis,
     done: Mutex<Vec<Done>>,
-    /// Wakes the worker: something is done.
+    /// Wakes the worker: enough is done.
     pub(super) finished: Notify,
+    /// How much is enough while sessions still have work: waking for each costs more.
+    pub(super) enough: AtomicUsize,
     /// Deliveries that must not be sent any more although they are marked.
     withdrawn: Mutex<HashSet<DeliveryId>>,
     any_withdrawn: AtomicBool,
@@ -154,6 +161,7 @@ impl Pool {
             clock,
             done: Mutex::default(),
             finished: Notify::new(),
+            enough: AtomicUsize::new(1),
             withdrawn: Mutex::default(),
             any_withdrawn: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -226,9 +234,13 @@ impl Pool {
                 && lock(&self.withdrawn).contains(&ready.claim.id))
     }
 
-    fn report(&self, ready: Ready, outcome: Outcome, again: bool) {
-        lock(&self.done).push(Done { ready, outcome, again });
-        self.finished.notify_one();
+    /// A mail is done; `dry`: its sessions have no work left.
+    fn report(&self, ready: Ready, outcome: Outcome, again: bool, dry: bool) {
+        let mut done = lock(&self.done);
+        done.push(Done { ready, outcome, again });
+        if dry || done.len() >= self.enough.load(Ordering::Relaxed) {
+            self.finished.notify_one();
+        }
     }
 }
 
@@ -258,7 +270,9 @@ pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
         Err(outcome) => return Ended::Unopened(outcome),
     };
     let (reader, spare, mail) = (Reader::default(), Vec::new(), Vec::new());
-    let mut desk = Desk { pool, queue, session, reader, spare, mail, failed: false, served: 0 };
+    let unsynced = VecDeque::new();
+    let mut desk =
+        Desk { pool, queue, session, unsynced, reader, spare, mail, failed: false, served: 0 };
     match desk.work().await {
         Ok(()) => {
             desk.session.quit().await;
@@ -273,6 +287,8 @@ struct Desk {
     pool: Arc<Pool>,
     queue: Arc<Queue>,
     session: Session,
+    /// Places of replies in the journal that may not survive the machine yet.
+    unsynced: VecDeque<u64>,
     reader: Reader,
     spare: Vec<Vec<u8>>,
     mail: Vec<u8>,
@@ -297,6 +313,7 @@ impl Desk {
                 self.send_window(first).await?;
                 continue;
             }
+            self.settle(1).await?;
             self.note_begun(&first)?;
             next = if self.session.server().pipelining { self.prepare() } else { None };
             let outcome = self.send(&first, next.as_ref()).await;
@@ -336,6 +353,7 @@ impl Desk {
         {
             batch.push(next);
         }
+        self.settle(batch.len()).await?;
         let begun = batch.iter().map(|mail| record(&self.pool, &mail.ready, Note::Begun));
         self.pool.journal.note(begun.collect::<Vec<_>>())?;
         let mails: Vec<Mail<'_>> = batch
@@ -352,15 +370,31 @@ impl Desk {
         Ok(())
     }
 
+    /// Waits until with so many more mails at most [`UNSYNCED`] have no synced reply.
+    async fn settle(&mut self, more: usize) -> Result<(), journal::Error> {
+        let journal = &self.pool.journal;
+        while let Some(place) = self.unsynced.front().copied() {
+            if !journal.is_synced(place) {
+                if self.unsynced.len() + more <= UNSYNCED.max(more) {
+                    break;
+                }
+                journal.synced(place).await?;
+            }
+            self.unsynced.pop_front();
+        }
+        Ok(())
+    }
+
     fn note_begun(&self, mail: &Prepared) -> Result<(), journal::Error> {
-        self.pool.journal.note([record(&self.pool, &mail.ready, Note::Begun)])
+        self.pool.journal.note([record(&self.pool, &mail.ready, Note::Begun)]).map(|_| ())
     }
 
     /// Notes the reply, then reports it: a reply that was heard survives us.
     fn finish(&mut self, mail: Prepared, outcome: Outcome) -> Result<(), journal::Error> {
         if let (Stage::Dot, Answer::Reply(reply)) = (outcome.stage, &outcome.answer) {
             let note = Note::Replied { code: reply.code(), words: reply.words() };
-            self.pool.journal.note([record(&self.pool, &mail.ready, note)])?;
+            let place = self.pool.journal.note([record(&self.pool, &mail.ready, note)])?;
+            self.unsynced.push_back(place);
             self.served += 1;
         }
         self.spare.push(mail.content);
@@ -370,7 +404,8 @@ impl Desk {
         }
         let again = self.failed;
         self.failed |= matches!(outcome.answer, Answer::Broken(_)) || outcome.code() == Some(421);
-        self.pool.report(mail.ready, outcome, again);
+        let dry = self.queue.waiting() == 0;
+        self.pool.report(mail.ready, outcome, again, dry);
         Ok(())
     }
 
@@ -391,7 +426,7 @@ impl Desk {
             let ready = lock(&self.queue.ready).pop_front()?;
             if !self.pool.may_send(&ready) {
                 let held = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
-                self.pool.report(ready, held, false);
+                self.pool.report(ready, held, false, true);
                 continue;
             }
             let mut content = self.spare.pop().unwrap_or_default();
@@ -401,7 +436,7 @@ impl Desk {
                 None => {
                     let text = "5.1.3 the stored address is no address";
                     let refused = Outcome::reply(Stage::Rcpt, Reply::new(553, text));
-                    self.pool.report(ready, refused, false);
+                    self.pool.report(ready, refused, false, true);
                 }
             }
         }

@@ -354,7 +354,9 @@ impl Worker {
         let count = self.issues.len();
         let wanted = |at: usize| {
             let sending = &self.issues[at];
-            if sending.is_halted() || sending.empty_until.is_some_and(|until| now < until) {
+            // Not when the clock was set back meanwhile.
+            let empty = |until: Millis| now < until && now >= until.before(WATCH);
+            if sending.is_halted() || sending.empty_until.is_some_and(empty) {
                 return None;
             }
             let line = self.open_line(&sending.running.route, now)?;
@@ -368,8 +370,7 @@ impl Worker {
     /// The journal is synced before the database says that anything was accepted.
     pub(super) async fn sync(&self) -> anyhow::Result<()> {
         if self.unrecorded.iter().any(|entry| entry.state == State::Accepted) {
-            let journal = self.pool.journal.clone();
-            tokio::task::spawn_blocking(move || journal.sync()).await??;
+            self.pool.journal.sync().await?;
         }
         Ok(())
     }
@@ -409,18 +410,15 @@ impl Worker {
     pub(super) async fn gather(&self) {
         let window = self.lines.iter().filter(|line| line.held > 0).map(|line| line.window).max();
         let enough = (window.unwrap_or(1) / 4).max(1);
+        self.pool.enough.store(enough, Ordering::Relaxed);
         let until = tokio::time::Instant::now() + WAIT;
-        let mut first = None;
         while self.pool.done() < enough {
-            let limit = match first {
-                Some(at) => until.min(at + GATHER),
-                None => until,
-            };
+            let limit = until.min(tokio::time::Instant::now() + GATHER);
             let woken = tokio::time::timeout_at(limit, self.pool.finished.notified()).await;
-            if woken.is_err() {
+            let late = tokio::time::Instant::now() >= until;
+            if late || woken.is_err() && self.pool.done() > 0 {
                 break;
             }
-            first.get_or_insert_with(tokio::time::Instant::now);
         }
     }
 

@@ -152,7 +152,7 @@ async fn through(store: &Store, group: usize) -> usize {
         done += recorded as usize;
         let group_of = claimed.iter().map(|claim: &ledger::Claim| (claim.id, claim.generation));
         if !claimed.is_empty() {
-            let ids = ledger::mark(&mut tx, worker, group_of, now).await.expect("it marks");
+            let ids = ledger::mark(&mut tx, worker, "relay", group_of, now).await.expect("it marks");
             assert_eq!(ids.len(), claimed.len());
         }
         let next = ledger::claim(&mut tx, IssueId(1), worker, now, group, &mut cursor).await;
@@ -192,10 +192,11 @@ fn journal() {
         journal.note([note(delivery, replied)]).expect("it is written");
         journal.forget([delivery]);
     });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let sync = time(200, &mut || {
         delivery += 1;
         journal.note([note(delivery, Note::Begun)]).expect("it is written");
-        journal.sync().expect("it is synced");
+        runtime.block_on(journal.sync()).expect("it is synced");
         journal.forget([delivery]);
     });
     println!("\njournal: {each:.2} µs for the two notes of a mail, {sync:.0} µs for a sync");
