@@ -31,7 +31,8 @@ impl Server {
         if let Some(url) = given {
             return Server { url: url.to_owned(), directory: None };
         }
-        let directory = std::env::temp_dir().join(format!("rundbrief-bench-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("rundbrief-bench-{}", std::process::id()));
         let started = script().args(["start"]).arg(&directory).arg("synced").status();
         assert!(started.expect("tests/postgres runs").success(), "PostgreSQL does not start");
         let url = std::fs::read_to_string(directory.join("url")).expect("its address");
@@ -197,7 +198,8 @@ pub async fn readers(store: &Store, count: usize) {
         }
     };
     let mut tx = store.begin().await.expect("a transaction");
-    on!(tx, |c| sqlx::query(text).bind(count as i64).execute(c).await.map(|_| ())).expect("readers");
+    on!(tx, |c| sqlx::query(text).bind(count as i64).execute(c).await.map(|_| ()))
+        .expect("readers");
     tx.commit().await.expect("they are stored");
     execute(
         store,
@@ -295,7 +297,8 @@ pub fn cpu(pid: u32, children: bool) -> f64 {
             .split_ascii_whitespace()
             .map(|field| field.parse().unwrap_or(0))
             .collect();
-        let sum = |from: usize, to: usize| fields.get(from..to).map_or(0, |f| f.iter().sum::<u64>());
+        let sum =
+            |from: usize, to: usize| fields.get(from..to).map_or(0, |f| f.iter().sum::<u64>());
         (sum(11, 13), sum(13, 15))
     };
     let (mut used, waited) = own(pid);

@@ -187,9 +187,8 @@ struct Pages {
 impl Pages {
     async fn serve(store: &Store) -> Pages {
         let key = Master::new([7; 32]);
-        let token = |kind| {
-            ReaderToken { kind, issue: 1, subscriber: 1, newsletter: 1 }.seal(&key.token())
-        };
+        let token =
+            |kind| ReaderToken { kind, issue: 1, subscriber: 1, newsletter: 1 }.seal(&key.token());
         let (leave, prefer) = (token(Kind::Unsubscribe), token(Kind::Preferences));
         let paths = ["/archive", "/archive/town", "/archive/town/1", "/report", "/report/1"];
         let mut paths = paths.map(str::to_owned).to_vec();
@@ -214,7 +213,8 @@ impl Pages {
         for path in &self.paths {
             let started = Instant::now();
             let mut stream = tokio::net::TcpStream::connect(self.at).await.expect("our own server");
-            let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let ask =
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             stream.write_all(ask.as_bytes()).await.expect("our own server");
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).await.expect("our own server");

@@ -129,13 +129,22 @@ pub(crate) fn transport(name: &str, port: u16) -> line::Setup {
 
 /// A worker with these transports; newsletters that name none go by them in this order.
 pub(crate) async fn worker_with(app: &App, transports: Vec<line::Setup>) -> Worker {
+    worker_by(app, transports, now).await
+}
+
+/// The same, and it reads this clock.
+pub(crate) async fn worker_by(
+    app: &App,
+    transports: Vec<line::Setup>,
+    clock: fn() -> Millis,
+) -> Worker {
     let setup = Setup {
         order: transports.iter().map(|one| one.name.clone()).collect(),
         transports,
         return_path: ReturnPath { local: "bounce".to_owned(), domain: "example.org".to_owned() },
         keys: Vec::new(),
         key: master().token(),
-        clock: now,
+        clock,
         evidence: Duration::ZERO,
     };
     Worker::start(app.store.clone(), app.directory(), setup).await.unwrap().0

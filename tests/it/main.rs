@@ -12,6 +12,7 @@ mod collect;
 mod compose;
 mod daemon;
 mod delivery;
+mod delivery_faults;
 mod delivery_model;
 mod delivery_process;
 mod delivery_states;
