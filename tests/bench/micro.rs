@@ -152,7 +152,8 @@ async fn through(store: &Store, group: usize) -> usize {
         done += recorded as usize;
         let group_of = claimed.iter().map(|claim: &ledger::Claim| (claim.id, claim.generation));
         if !claimed.is_empty() {
-            let ids = ledger::mark(&mut tx, worker, "relay", group_of, now).await.expect("it marks");
+            let ids =
+                ledger::mark(&mut tx, worker, "relay", group_of, now).await.expect("it marks");
             assert_eq!(ids.len(), claimed.len());
         }
         let next = ledger::claim(&mut tx, IssueId(1), worker, now, group, &mut cursor).await;
