@@ -9,6 +9,7 @@
 pub mod log;
 pub mod mailbox;
 pub mod pulse;
+pub mod signals;
 pub mod tick;
 
 use std::future::Future;
@@ -18,7 +19,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -31,6 +31,7 @@ use crate::web::{self, Site};
 use crate::webhook::door::Door;
 use mailbox::Inlets;
 use pulse::{Loop, Pulse};
+use signals::Signals;
 use tick::{Next, Tick};
 
 /// Between two looks at what is due; a newsletter is at most this late.
@@ -292,29 +293,6 @@ async fn feed(pulse: Arc<Pulse>) {
             tracing::error!(loops = names.join(" "), "daemon: loops hang, watchdog not fed");
         }
         tokio::time::sleep(period / 3).await;
-    }
-}
-
-/// What ends the daemon. Taken over before anybody hears that it is ready, else an
-/// early SIGTERM would end it without a drain.
-struct Signals {
-    term: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn take() -> std::io::Result<Signals> {
-        Ok(Signals {
-            term: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn asked(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! [`worker`] does one round of it all and never loops; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
 //! outcomes mean, [`pace`] how fast it may go.
+//! [`guard`] pauses an issue that must not go on, [`wave`] lets a long list begin with
+//! a few mails. [`missing`], [`unknown`] and [`again`] are for whom it did not reach.
 //!
 //! # The bound
 //! Nobody is lost. Doubled are, with the same Message-ID, at most the mails whose dot
@@ -24,6 +26,7 @@ pub mod again;
 pub mod backoff;
 pub mod drain;
 pub mod expand;
+pub mod guard;
 pub mod journal;
 pub mod ledger;
 pub mod line;
@@ -39,6 +42,7 @@ pub mod unknown;
 pub mod upkeep;
 pub mod verdict;
 pub mod watch;
+pub mod wave;
 pub mod worker;
 
 use crate::key;

@@ -63,6 +63,10 @@ row! {
         paused_why: Option<String>,
         /// Readers counted when it was frozen.
         total: Option<i64>,
+        /// So many get it first; none: all at once.
+        wave_size: Option<i64>,
+        /// Until then the others wait; none: the first are not all out.
+        wave_until: Option<Millis>,
         /// What an approver saw.
         approved_hash: Option<Vec<u8>>,
         /// Who approved it.
@@ -84,7 +88,7 @@ macro_rules! select {
         concat!(
             "select i.id, i.newsletter_id, n.slug as newsletter, i.number, i.state, i.subject,
                     i.preheader, i.content, i.slot, i.send_at, i.paused_from, i.paused_why,
-                    i.total, i.approved_hash, i.approved_by, i.created_at, i.updated_at, i.frozen_at, i.finished_at
+                    i.total, i.wave_size, i.wave_until, i.approved_hash, i.approved_by, i.created_at, i.updated_at, i.frozen_at, i.finished_at
              from issue i
              join newsletter n on n.id = i.newsletter_id
              ",

@@ -32,7 +32,8 @@
 //! # Invariants
 //! 1. One row per issue and reader. The database refuses a second copy.
 //! 2. What may have been sent is never called unsent: *sending* becomes *unknown*,
-//!    not *queued*, when its worker dies. The sums equal the frozen total, always.
+//!    not *queued*, when its worker dies. The sums equal the frozen total, always:
+//!    the database keeps them in the transaction that moves a delivery.
 //! 3. A reply is in the journal, synced, before it counts; the journal is replayed
 //!    before anything is claimed.
 //! 4. Foreign HTML is sanitised once, when it comes in; unescaped markup enters a

@@ -16,6 +16,7 @@ pub mod preferences;
 pub mod raw;
 pub mod reader;
 pub mod report;
+pub mod unknown;
 pub mod unsubscribe;
 pub mod webhook;
 pub mod words;
@@ -111,6 +112,7 @@ pub fn table() -> Vec<Route> {
         row(page::ICON_PATH, Role::Public, get(page::icon)),
         row("/report", Role::Editor, get(report::index)),
         row("/report/{issue}", Role::Editor, get(report::show)),
+        row("/report/{issue}/unknown", Role::Editor, post(unknown::settle)),
         row("/webhook/{name}", Role::Machine, post(webhook::receive)),
         row("/u/{token}", Role::OneClick, get(unsubscribe::show).post(unsubscribe::act)),
         row("/p/{token}", Role::Reader, get(preferences::show).post(preferences::save)),

@@ -14,7 +14,7 @@ use super::{
     issue_unknown,
 };
 use crate::audit;
-use crate::delivery::sums;
+use crate::delivery::{guard, sums};
 use crate::issue::freeze::{self, Chance, Material};
 use crate::issue::state::Step;
 use crate::issue::{self, Issue, IssueId, archive, draft, due, preflight};
@@ -399,30 +399,39 @@ fn moment(text: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<Timestamp> {
 }
 
 async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyhow::Result<()> {
-    let id = issue_named(&open.store, &named.issue).await?.id;
+    let before = issue_named(&open.store, &named.issue).await?;
+    let id = before.id;
     let now = subscriber::now().timestamp();
     let mut tx = open.store.begin().await?;
-    let mut taken_back = None;
+    let (mut taken_back, mut overruled) = (None, false);
     let done = match step {
         Step::Undo => issue::undo(&mut tx, id, now).await,
         Step::Pause => {
             let why = format!("by {}", subscriber::actor());
             issue::pause(&mut tx, id, &why, now).await
         }
-        Step::Resume => issue::resume(&mut tx, id, now).await,
+        Step::Resume => {
+            let resumed = issue::resume(&mut tx, id, now).await;
+            overruled = resumed.is_ok() && guard::overrule(&mut tx, id).await?;
+            resumed
+        }
         Step::Cancel => issue::cancel(&mut tx, id, now).await.map(|count| taken_back = Some(count)),
         Step::Queue | Step::Freeze | Step::Start | Step::Finish | Step::Reopen => {
             unreachable!("the command line has no such command")
         }
     };
     done.map_err(refused)?;
-    note(&mut tx, step.participle(), id, &json!({})).await?;
+    let paused_why = before.paused_why.filter(|_| overruled);
+    note(&mut tx, step.participle(), id, &json!({ "overruled": paused_why })).await?;
     tx.commit().await?;
     let issue = issue_named(&open.store, &id.to_string()).await?;
     let sums = sums::of(&open.store, id).await?;
     let mut record = object(&issue);
     record["handed_over"] = json!(sums.accepted + sums.sending + sums.unknown);
     record["taken_back"] = json!(taken_back);
+    if let Some(why) = &paused_why {
+        context.output.remark(format_args!("overruled: {why}"));
+    }
     context.output.result(
         &record,
         format_args!(

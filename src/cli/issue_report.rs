@@ -25,6 +25,12 @@ pub(super) async fn run(context: &Context, open: &Open, named: &Named) -> anyhow
         record.extend(books);
     }
     let mut text = books_in_words(&issue, &sums);
+    if let Some(size) = issue.wave_size {
+        let until = issue.wave_until.map(|until| until.to_string());
+        record["first_wave"] = json!({ "mails": size, "rest_after": until });
+        let rest = until.map_or("when these are out".to_owned(), |until| format!("after {until}"));
+        text.push_str(&format!("\nfirst wave of {size} mails; the rest goes out {rest}"));
+    }
     if let Some(why) = &issue.paused_why {
         record["paused_why"] = json!(why);
         text.push_str(&format!("\npaused: {why}"));

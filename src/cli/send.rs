@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{Code, Fault};
 use super::{Context, Open};
+use crate::daemon::signals::Signals;
 use crate::delivery::sums::{self, Sums};
-use crate::delivery::transport;
 use crate::delivery::worker::{Round, Worker};
+use crate::delivery::{transport, wave};
 use crate::issue::freeze::Chance;
 use crate::issue::state::State;
 use crate::issue::{self, Issue, due};
@@ -23,6 +23,8 @@ use crate::store::value::Millis;
 
 /// How often the progress is said.
 const SAY: Duration = Duration::from_secs(2);
+/// How often it is looked whether a first wave is over, or somebody wants to stop.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long replies that are due are waited for when told to stop.
 const DRAIN: Duration = Duration::from_secs(60);
 /// How long to wait before the database is tried again.
@@ -117,13 +119,13 @@ async fn deliver(
     worker: &mut Worker,
     issue: &Issue,
 ) -> anyhow::Result<Option<String>> {
-    let mut stop = Stop::new()?;
+    let mut stop = Signals::take().context("signals cannot be listened for")?;
     let mut progress = Progress::new(context);
     let mut failures = 0;
     loop {
         // Between rounds, never in one: a transaction that is left in the middle
         // may have been committed.
-        if stop.is_asked().await {
+        if stop.came().await {
             context.output.remark("stopping: waiting for replies that are due");
             return Ok(None);
         }
@@ -143,7 +145,13 @@ async fn deliver(
         failures = 0;
         match round {
             Round::Busy => progress.say(context, open, issue).await?,
-            Round::Idle(_) => return Ok(None),
+            Round::Idle(_) => {
+                let Some(until) = wave::waits(&open.store, issue.id, clock()).await? else {
+                    return Ok(None);
+                };
+                progress.wave(context, until);
+                tokio::time::sleep(LOOK).await;
+            }
             Round::Blocked(until) => {
                 let why = worker.trouble();
                 let why = why.as_deref().unwrap_or("no session can be opened");
@@ -155,35 +163,12 @@ async fn deliver(
     }
 }
 
-/// SIGTERM and Ctrl-C.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Stop {
-    fn new() -> anyhow::Result<Stop> {
-        let listen = |kind| signal(kind).context("signals cannot be listened for");
-        Ok(Stop {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn is_asked(&mut self) -> bool {
-        tokio::select! {
-            biased;
-            _ = self.terminate.recv() => true,
-            _ = self.interrupt.recv() => true,
-            () = std::future::ready(()) => false,
-        }
-    }
-}
-
 /// A bar on a terminal, plain lines elsewhere.
 struct Progress {
     bar: Option<ProgressBar>,
     said: Instant,
+    /// The end of a first wave that was said.
+    wave: Option<Millis>,
 }
 
 impl Progress {
@@ -196,7 +181,13 @@ impl Progress {
             }
             bar
         });
-        Progress { bar, said: Instant::now() }
+        Progress { bar, said: Instant::now(), wave: None }
+    }
+
+    fn wave(&mut self, context: &Context, until: Millis) {
+        if self.wave.replace(until) != Some(until) {
+            context.output.remark(format!("the first wave is out; the rest follows after {until}"));
+        }
     }
 
     async fn say(&mut self, context: &Context, open: &Open, issue: &Issue) -> anyhow::Result<()> {

@@ -52,6 +52,7 @@ impl Worker {
     async fn record_all(&mut self, now: Millis) -> anyhow::Result<()> {
         let done = self.pool.collect();
         self.judge(done, now);
+        self.decide();
         self.sync().await?;
         let mut tx = self.store.begin().await?;
         ledger::record(&mut tx, self.me, &self.unrecorded, now).await?;

@@ -4,6 +4,7 @@
 
 use anyhow::bail;
 
+use super::wave;
 use crate::issue::IssueId;
 use crate::store::value::Millis;
 use crate::store::{Store, Tx};
@@ -151,6 +152,7 @@ async fn start(
             at.total
         );
     }
+    wave::plan(tx, issue).await?;
     let text = "
         update delivery
         set state = 'failed', cause = 'expired', worker_id = null, changed_at = $3

@@ -395,7 +395,8 @@ pub async fn reap(
             stage = 'dot',
             reply = 'the worker died while the mail may have been on the wire',
             changed_at = $2
-        where worker_id = $1 and state = 'sending' and state in ('claimed', 'sending', 'unknown')";
+        where worker_id = $1 and state = 'sending' and state in ('claimed', 'sending', 'unknown')
+        returning id, state";
     let (mut returned, mut lost) = (0, 0);
     for worker in claims {
         returned += on!(*tx, |c| {
@@ -403,10 +404,14 @@ pub async fn reap(
         });
     }
     for worker in wires {
-        lost += on!(*tx, |c| {
-            let query = sqlx::query(unknown).bind(worker).bind(now).bind(DEATHS);
-            query.execute(c).await?.rows_affected()
+        let rows: Vec<(DeliveryId, State)> = on!(*tx, |c| {
+            let query = sqlx::query_as(unknown).bind(worker).bind(now).bind(DEATHS);
+            query.fetch_all(c).await?
         });
+        lost += rows.len() as u64;
+        for (delivery, _) in rows.iter().filter(|(_, state)| *state == State::Failed) {
+            tracing::error!(delivery = delivery.0, deaths = DEATHS, "delivery.poison");
+        }
     }
     Ok((returned, lost))
 }

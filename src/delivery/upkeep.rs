@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::ledger::Cursor;
 use super::pool::Running;
 use super::worker::{LEASE, Sending, WATCH, Worker};
-use super::{expand, settle, sums, watch};
+use super::{expand, guard, settle, sums, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::store::Tx;
@@ -66,6 +66,11 @@ impl Worker {
             if let Err(error) = self.expand(issue.id, now).await {
                 self.set_aside(issue.id, error)?;
             }
+        }
+        for issue in seen.iter().filter(|issue| issue.state == "sending") {
+            let known = guard::read(issue.guard.as_deref());
+            self.suspects.tolerate(issue.id, known.words.clone());
+            guard::check(&self.store, issue.id, &known, now).await?;
         }
         for sending in &mut self.issues {
             let id = sending.running.id;

@@ -1,11 +1,15 @@
 //! From what a session got to what the ledger, the pace and the breaker are told.
 
+use std::sync::atomic::Ordering;
+
 use super::DeliveryId;
 use super::backoff;
+use super::guard::Weighed;
 use super::ledger::{Claim, Entry};
 use super::pool::{Done, Ready};
 use super::state::{Cause, State};
 use super::worker::Worker;
+use crate::issue::IssueId;
 use crate::smtp::scope::{self, Scope};
 use crate::smtp::{Answer, Outcome, Stage};
 use crate::store::value::Millis;
@@ -94,7 +98,38 @@ impl Worker {
             }
             let scope = scope::judge(&one.outcome);
             self.learn(&one, scope, now);
-            self.unrecorded.push(entry(&one, scope, now));
+            let issue = one.ready.issue.id;
+            let never = scope == Scope::Never;
+            let weighed = self.suspects.weigh(issue, entry(&one, scope, now), never);
+            self.keep(issue, weighed);
+        }
+    }
+
+    /// Nothing is on the wire any more: refusals that were held back are decided.
+    /// Answers whether there were any.
+    pub(super) fn decide(&mut self) -> bool {
+        let decided = self.suspects.settle();
+        let any = !decided.is_empty();
+        for (issue, weighed) in decided {
+            self.keep(issue, weighed);
+        }
+        any
+    }
+
+    fn keep(&mut self, issue: IssueId, weighed: Weighed) {
+        match weighed {
+            Weighed::Record(entries) => self.unrecorded.extend(entries),
+            Weighed::Stop(entries) => {
+                let words = entries.last().map_or("", |entry| &entry.words);
+                let why = format!(
+                    "every mail is refused in the same words, so nobody was failed: {words}. If the relay is right, resume sends on"
+                );
+                self.refused.insert(issue, why);
+                for sending in self.issues.iter().filter(|one| one.running.id == issue) {
+                    sending.running.halted.store(true, Ordering::SeqCst);
+                }
+                self.unrecorded.extend(entries);
+            }
         }
     }
 

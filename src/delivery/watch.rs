@@ -18,6 +18,8 @@ row! {
         id: IssueId,
         /// Its state.
         state: String,
+        /// What a guard saw that paused it once.
+        guard: Option<String>,
     }
 }
 
@@ -27,7 +29,7 @@ row! {
 /// The database failed.
 pub async fn issues(store: &Store) -> sqlx::Result<Vec<Seen>> {
     let text = "
-        select id, state
+        select id, state, cast(guard as text) as guard
         from issue
         where state in ('expanding', 'sending')
         order by frozen_at, id";
@@ -101,18 +103,19 @@ pub async fn withdrawn(
     Ok(found.into_iter().map(|(id,)| id).collect())
 }
 
-/// When the next delivery of an issue is due; none when there is none.
+/// When the next delivery of an issue is due, not before its first wave came back; none
+/// when there is none.
 ///
 /// # Errors
 /// The database failed.
 pub async fn next_due(store: &Store, issue: IssueId) -> sqlx::Result<Option<Millis>> {
     let text = "
-        select min(next_at)
+        select min(next_at), (select wave_until from issue where id = $1)
         from delivery
         where issue_id = $1 and state in ('queued', 'deferred')";
-    let (next,): (Option<Millis>,) =
+    let (next, wave): (Option<Millis>, Option<Millis>) =
         read!(store, |db| sqlx::query_as(text).bind(issue).fetch_one(db).await)?;
-    Ok(next)
+    Ok(next.map(|next| next.max(wave.unwrap_or(next))))
 }
 
 /// Cancels what was not sent. What is on the wire is not touched.

@@ -17,7 +17,7 @@ use super::pace::Gate;
 use super::pool::{Pool, Ready, ReturnPath, Running};
 use super::settle::{self, Identity, SignedOn};
 use super::state::State;
-use super::{DeliveryId, WorkerId, verdict, watch};
+use super::{DeliveryId, WorkerId, guard, verdict, watch, wave};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::store::Store;
@@ -84,6 +84,8 @@ pub struct Worker {
     doubtful: bool,
     /// Issues to pause, with the relay's words.
     pub(super) refused: HashMap<IssueId, String>,
+    /// Refusals for good that may be nobody's fault.
+    pub(super) suspects: guard::Suspects,
     pub(super) last: Last,
 }
 
@@ -151,6 +153,7 @@ impl Worker {
             unrecorded: Vec::new(),
             doubtful: false,
             refused: HashMap::new(),
+            suspects: guard::Suspects::default(),
             last: Last::default(),
         };
         Ok((worker, signed_on))
@@ -175,7 +178,7 @@ impl Worker {
             self.gather().await;
             return Ok(Round::Busy);
         }
-        if moved {
+        if self.decide() || moved {
             return Ok(Round::Busy);
         }
         if let Some(until) = self.blocked(now) {
@@ -312,9 +315,7 @@ impl Worker {
             watch::give_back_claims(&mut tx, self.me, now).await?;
         }
         for (issue, words) in &self.refused {
-            if watch::pause(&mut tx, *issue, words, now).await? {
-                tracing::error!(issue = issue.0, why = words, "delivery.issue.refused");
-            }
+            guard::stop(&mut tx, *issue, words, self.suspects.stopped(*issue), now).await?;
         }
         for issue in self.issues.iter().filter(|issue| issue.cancelled) {
             watch::cancel(&mut tx, issue.running.id, now).await?;
@@ -329,9 +330,12 @@ impl Worker {
         if let Some((turn, line)) = claiming {
             let limit = self.lines[line].wants(now).min(ledger::GROUP);
             let Sending { running, cursor, .. } = &mut self.issues[turn];
-            let mut moved = *cursor;
-            claims = ledger::claim(&mut tx, running.id, self.me, now, limit, &mut moved).await?;
-            *cursor = moved;
+            let limit = wave::room(&mut tx, running.id, limit, now).await?;
+            if limit > 0 {
+                let mut at = *cursor;
+                claims = ledger::claim(&mut tx, running.id, self.me, now, limit, &mut at).await?;
+                *cursor = at;
+            }
         }
         tx.commit().await?;
         self.doubtful = false;

@@ -59,6 +59,12 @@ row! {
         slug: String,
         /// Its newsletter's name.
         title: String,
+        /// Why it is paused.
+        paused_why: Option<String>,
+        /// So many get it first.
+        wave_size: Option<i64>,
+        /// Until then the others wait.
+        wave_until: Option<Millis>,
     }
 }
 
@@ -114,7 +120,8 @@ pub async fn shelves(store: &Store) -> sqlx::Result<Vec<Shelf>> {
 /// The database failed.
 pub async fn sent(store: &Store) -> sqlx::Result<Vec<Sent>> {
     read!(store, |db| sqlx::query_as(
-        "select i.id, i.number, i.state, i.subject, n.slug, n.title
+        "select i.id, i.number, i.state, i.subject, n.slug, n.title,
+                i.paused_why, i.wave_size, i.wave_until
          from issue i
          join newsletter n on n.id = i.newsletter_id
          where i.total is not null
@@ -132,7 +139,8 @@ pub async fn sent(store: &Store) -> sqlx::Result<Vec<Sent>> {
 /// The database failed.
 pub async fn sent_issue(store: &Store, id: i64) -> sqlx::Result<Option<Sent>> {
     read!(store, |db| sqlx::query_as(
-        "select i.id, i.number, i.state, i.subject, n.slug, n.title
+        "select i.id, i.number, i.state, i.subject, n.slug, n.title,
+                i.paused_why, i.wave_size, i.wave_until
          from issue i
          join newsletter n on n.id = i.newsletter_id
          where i.total is not null

@@ -11,8 +11,8 @@ use rundbrief_templates::publication::{Imprint, Publication};
 use serde::{Deserialize, Serialize};
 
 use super::field::{
-    Address, Count, Days, Expression, HardBounces, Line, ListId, Minutes, ProbeDays, Score, Slug,
-    Zone,
+    Address, Count, Days, Expression, HardBounces, Line, ListId, Mails, Minutes, ProbeDays, Score,
+    Slug, Zone,
 };
 use crate::schedule;
 
@@ -189,6 +189,10 @@ pub struct Policies {
     pub undo_minutes: Minutes,
     /// Who must have seen an issue before it is queued.
     pub approval: Approval,
+    /// Of more than 1,000 readers, so many get it first; 0: all at once.
+    pub first_wave: Mails,
+    /// And so long the others wait for what comes back.
+    pub first_wave_minutes: Minutes,
 }
 
 /// When a reader's address is given up.
@@ -286,6 +290,8 @@ impl Default for Policies {
             when_due: WhenDue::default(),
             undo_minutes: Minutes::new(2),
             approval: Approval::default(),
+            first_wave: Mails::new(200),
+            first_wave_minutes: Minutes::new(5),
         }
     }
 }

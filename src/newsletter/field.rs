@@ -20,6 +20,8 @@ const DAYS_MAX: u32 = 730;
 const PROBE_MAX: u32 = 30;
 /// The highest score of soft bounces: more than that is never reached.
 const SCORE_MAX: f64 = 50.0;
+/// Mails of a first wave: more is no beginning.
+const WAVE_MAX: u32 = 100_000;
 /// Minutes that a policy may wait: a week.
 const MINUTES_MAX: u32 = 7 * 24 * 60;
 
@@ -219,6 +221,10 @@ macro_rules! ranged {
 ranged!(
     /// How many articles or events.
     Count, 0..=ISSUE_MAX, "articles"
+);
+ranged!(
+    /// How many mails go out first.
+    Mails, 0..=WAVE_MAX, "mails"
 );
 ranged!(
     /// How many days.

@@ -8,11 +8,15 @@ use rundbrief_templates::language::Language;
 use super::Site;
 use super::error::Error;
 use super::page::{self, Page};
+use super::unknown;
+use crate::delivery::DeliveryId;
 use crate::delivery::reasons::{self, Reason};
 use crate::delivery::state::State as Standing;
 use crate::delivery::sums::{self, Sums};
+use crate::delivery::unknown as deliveries;
 use crate::issue::IssueId;
-use crate::issue::archive;
+use crate::issue::archive::{self, Sent};
+use crate::store::value::Millis;
 
 /// `/report`: the issues that went out, newest first.
 pub async fn index(State(site): State<Site>, headers: HeaderMap) -> Result<Page, Error> {
@@ -50,12 +54,16 @@ pub async fn show(
     let issue = archive::sent_issue(&site.store, id).await?.ok_or(Error::NotFound)?;
     let sums = sums::of(&site.store, IssueId(id)).await?;
     let reasons = reasons::of(&site.store, IssueId(id)).await?;
+    let nobody_knows =
+        deliveries::page(&site.store, IssueId(id), DeliveryId(0), unknown::NAMED).await?;
     let body = html! {
         p class="kicker" { (issue.title) " · " (state(language, &issue.state)) }
         h1 { (issue.subject) }
         (bar(language, &sums))
         (tiles(language, &sums))
         (verdict(language, &sums))
+        (waiting(language, &issue))
+        (unknown::section(language, id, &nobody_knows))
         (table(language, &reasons))
         p { a href=(format!("/archive/{}/{}", issue.slug, issue.number)) { (say(language, "Die Ausgabe im Archiv", "The issue in the archive")) } }
         p class="way-back" { a href="/report" { (say(language, "Alle Berichte", "All reports")) } }
@@ -63,7 +71,7 @@ pub async fn show(
     Ok(page::plain(language, &issue.subject, body))
 }
 
-fn say(language: Language, german: &'static str, english: &'static str) -> &'static str {
+pub(super) fn say(language: Language, german: &'static str, english: &'static str) -> &'static str {
     match language {
         Language::German => german,
         Language::English => english,
@@ -134,6 +142,35 @@ fn verdict(language: Language, sums: &Sums) -> Markup {
     }
 }
 
+/// What an issue waits for: an editor, or what comes back of its first mails.
+fn waiting(language: Language, issue: &Sent) -> Markup {
+    let first = match (language, issue.wave_size, issue.wave_until) {
+        (_, None, _) => None,
+        (Language::German, Some(mails), None) => Some(format!(
+            "Zuerst gehen {mails} Mails hinaus; die übrigen warten auf das, was zurückkommt."
+        )),
+        (Language::English, Some(mails), None) => {
+            Some(format!("{mails} mails go out first; the rest waits for what comes back."))
+        }
+        (Language::German, Some(mails), Some(until)) => {
+            Some(format!("Erste Welle: {mails} Mails; die übrigen folgen nach {}.", clock(until)))
+        }
+        (Language::English, Some(mails), Some(until)) => {
+            Some(format!("First wave: {mails} mails; the rest follows after {}.", clock(until)))
+        }
+    };
+    html! {
+        @if let Some(why) = &issue.paused_why {
+            p class="note bad" { (say(language, "Angehalten: ", "Paused: ")) (why) }
+        }
+        @if let Some(first) = first { p class="note" { (first) } }
+    }
+}
+
+fn clock(at: Millis) -> String {
+    at.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 fn table(language: Language, reasons: &[Reason]) -> Markup {
     html! {
         @if !reasons.is_empty() {
@@ -151,7 +188,7 @@ fn table(language: Language, reasons: &[Reason]) -> Markup {
                             tr {
                                 td { (reason.domain) }
                                 td { (standing(language, reason.state)) }
-                                td class="words" { (words(language, reason)) }
+                                td class="words" { (reason.words) }
                                 td class="number" { (reason.readers) }
                             }
                         }
@@ -159,22 +196,6 @@ fn table(language: Language, reasons: &[Reason]) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// The relay's words; for a mail that was taken and came back they say nothing.
-fn words(language: Language, reason: &Reason) -> &str {
-    match reason.state {
-        Standing::Accepted => {
-            say(language, "erst angenommen, dann zurückgeschickt", "taken first, then sent back")
-        }
-        Standing::Queued
-        | Standing::Claimed
-        | Standing::Sending
-        | Standing::Deferred
-        | Standing::Failed
-        | Standing::Unknown
-        | Standing::Cancelled => &reason.words,
     }
 }
 

@@ -42,13 +42,22 @@ impl App {
 
     /// Its web server on a free port of loopback, whose links this key signs.
     pub async fn serve(&self, key: Master) -> SocketAddr {
+        self.serve_to(key, false).await
+    }
+
+    /// The same where everybody is an editor, as in the demo.
+    pub async fn serve_editors(&self, key: Master) -> SocketAddr {
+        self.serve_to(key, true).await
+    }
+
+    async fn serve_to(&self, key: Master, open_house: bool) -> SocketAddr {
         let site = Site {
             store: self.store.clone(),
             key,
             address: "http://127.0.0.1:8025".parse().expect("a web address"),
             webhooks: Arc::default(),
             pulse: Arc::new(Pulse::new(Instant::now())),
-            open_house: false,
+            open_house,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let at = listener.local_addr().expect("the port's number");

@@ -27,6 +27,7 @@ mod embedded;
 mod errand;
 mod feed;
 mod fetch;
+mod guard;
 mod house;
 mod inbox;
 mod issue;

@@ -130,6 +130,8 @@ fn issue(content: Content) -> Issue {
         paused_from: None,
         paused_why: None,
         total: None,
+        wave_size: None,
+        wave_until: None,
         approved_hash: None,
         approved_by: None,
         created_at: at,
