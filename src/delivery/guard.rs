@@ -213,7 +213,11 @@ pub enum Weighed {
 impl Suspects {
     /// What an editor overruled for an issue.
     pub fn tolerate(&mut self, issue: IssueId, words: Option<String>) {
-        self.issues.entry(issue).or_default().tolerated = words;
+        let suspect = self.issues.entry(issue).or_default();
+        if words.is_some() {
+            suspect.stopped = None;
+        }
+        suspect.tolerated = words;
     }
 
     /// Words that stopped an issue, in their plain form.
@@ -234,6 +238,10 @@ impl Suspects {
         let words = plain(&entry.words);
         if !never || suspect.tolerated.as_ref() == Some(&words) {
             return Weighed::Record(vec![entry]);
+        }
+        if suspect.stopped.as_ref() == Some(&words) {
+            // It was on the wire when the issue was stopped.
+            return Weighed::Record(vec![not_sent(entry)]);
         }
         let mut free = Vec::new();
         if suspect.words != words {
@@ -346,6 +354,8 @@ mod tests {
         };
         assert_eq!(back.len(), SAME);
         assert!(back.iter().all(|e| e.state == State::Queued && e.unused && e.cause.is_none()));
+        let late = suspects.weigh(IssueId(1), entry(98, State::Failed, &words(98)), true);
+        assert!(matches!(&late, Weighed::Record(back) if back[0].state == State::Queued));
         let plain = suspects.stopped(IssueId(1)).unwrap().to_owned();
         assert_eq!(plain, "550 not on my watch");
         suspects.tolerate(IssueId(1), Some(plain));

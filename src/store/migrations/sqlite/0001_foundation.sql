@@ -100,7 +100,7 @@ create table issue (
     wave_size integer,                 -- so many go out first; null: all at once
     wave_minutes integer,              -- and so long the rest waits for what comes back
     wave_until integer,                -- until when; null: the first ones are not all out
-    guard text check (json_valid(guard)),                   -- what a guard saw when it paused the issue; null: none did
+    guard text check (guard is null or json_valid(guard)),                   -- what a guard saw when it paused the issue; null: none did
     created_at integer not null,
     frozen_at integer,
     finished_at integer,
