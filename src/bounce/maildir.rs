@@ -15,56 +15,80 @@ use crate::store::value::Millis;
 
 /// Mails that one step takes at most.
 const MAILS: usize = 100;
+/// Names that one step looks at: with all of a hundred thousand in each of a thousand
+/// steps, most of the work would be looking.
+const LISTED: usize = 5_000;
 /// Bytes of mail that one step takes, about.
 const BYTES: usize = 16 * 1024 * 1024;
 
-/// Stores the oldest mails in `new` and moves them to `cur`; how many it took. Call
-/// it until that is none.
+/// Stores old mails in `new` and moves them to `cur`; how many it moved. Call it
+/// until that is none. A mail that cannot be read or moved holds up none behind it.
 ///
 /// # Errors
-/// The directory cannot be read or written, or the database failed. What was
-/// stored stays stored.
+/// The directory cannot be read, no mail can be read or moved, or the database
+/// failed. What was stored stays stored.
 pub async fn step(store: &Store, maildir: &Path, now: Millis) -> anyhow::Result<usize> {
-    let mut taken: Vec<(OsString, Vec<u8>)> = Vec::new();
-    let mut bytes = 0;
+    let (mut taken, mut bytes, mut trouble) = (Vec::new(), 0, None);
     for name in names(maildir).await? {
         if taken.len() >= MAILS || bytes >= BYTES {
             break;
         }
-        // Another reader of the same Maildir may have been faster.
-        if let Some(raw) = read(&maildir.join("new").join(&name)).await? {
-            bytes += raw.len();
-            taken.push((name, raw));
+        match read(&maildir.join("new").join(&name)).await {
+            // Another reader of the same Maildir may have been faster.
+            Ok(None) => {}
+            Ok(Some(raw)) => {
+                bytes += raw.len();
+                taken.push((name, raw));
+            }
+            Err(error) => trouble = Some(error),
         }
     }
-    if taken.is_empty() {
-        return Ok(0);
+    let mut moved = 0;
+    if !taken.is_empty() {
+        let mut tx = store.begin().await?;
+        for (_, raw) in &taken {
+            inbox::receive(&mut tx, Intake::Maildir, raw, now).await?;
+        }
+        tx.commit().await?;
+        for (name, _) in &taken {
+            match keep(maildir, name).await {
+                Ok(()) => moved += 1,
+                Err(error) => trouble = Some(error),
+            }
+        }
+        tracing::info!(mails = moved, "maildir read");
     }
-    let mut tx = store.begin().await?;
-    for (_, raw) in &taken {
-        inbox::receive(&mut tx, Intake::Maildir, raw, now).await?;
+    match trouble {
+        Some(error) if moved == 0 => return Err(error),
+        Some(error) => tracing::warn!(error = format!("{error:#}"), "maildir: a mail stays in new"),
+        None => {}
     }
-    tx.commit().await?;
-    for (name, _) in &taken {
-        keep(maildir, name).await?;
-    }
-    tracing::info!(mails = taken.len(), "maildir read");
-    Ok(taken.len())
+    Ok(moved)
 }
 
-/// The names in `new`, the oldest first: they begin with the time (maildir(5)).
+/// Names in `new`, the oldest of those seen first: they begin with the time (maildir(5)).
+/// What is taken leaves `new`, so the next step sees further, whatever the order.
 async fn names(maildir: &Path) -> anyhow::Result<Vec<OsString>> {
     let new = maildir.join("new");
-    let mut entries = fs::read_dir(&new).await.with_context(|| {
+    let listed = new.clone();
+    let names = tokio::task::spawn_blocking(move || list(&listed)).await?;
+    names.with_context(|| {
         format!("{}: is this a Maildir, and may this user read it?", new.display())
-    })?;
+    })
+}
+
+fn list(new: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names = Vec::new();
-    while let Some(entry) = entries.next_entry().await? {
+    for entry in std::fs::read_dir(new)? {
+        let entry = entry?;
         let name = entry.file_name();
         let hidden = name.as_encoded_bytes().starts_with(b".");
         // A link could point anywhere; a mail is a file.
-        if !hidden && entry.file_type().await.is_ok_and(|kind| kind.is_file()) {
+        if !hidden && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             names.push(name);
+        }
+        if names.len() >= LISTED {
+            break;
         }
     }
     names.sort_unstable();

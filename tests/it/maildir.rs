@@ -13,6 +13,7 @@ on_both![
     a_mail_in_a_maildir_becomes_a_standing,
     a_crash_between_storing_and_moving_counts_once,
     a_full_maildir_is_taken_in_batches,
+    a_mail_that_cannot_be_moved_holds_up_none,
     what_is_no_maildir_is_said,
 ];
 
@@ -74,4 +75,20 @@ async fn what_is_no_maildir_is_said(app: App) {
     let nowhere = app.directory().join("nowhere");
     let error = maildir::step(&app.store, &nowhere, day(0)).await.unwrap_err();
     assert!(format!("{error:#}").contains("is this a Maildir"), "{error:#}");
+}
+
+async fn a_mail_that_cannot_be_moved_holds_up_none(app: App) {
+    let maildir = make(&app);
+    // Its place in `cur` is taken by something that a mail cannot replace.
+    fs::create_dir_all(maildir.join("cur/0.host:2,S/full")).unwrap();
+    for n in 0..3 {
+        let mail = failure("bounce@news.example.de", &format!("{UNKNOWN} {n}"));
+        fs::write(maildir.join(format!("new/{n}.host")), mail).unwrap();
+    }
+    assert_eq!(maildir::step(&app.store, &maildir, day(0)).await.unwrap(), 2);
+    assert!(maildir.join("new/0.host").is_file());
+    let error = maildir::step(&app.store, &maildir, day(0)).await.unwrap_err();
+    assert!(format!("{error:#}").contains("may this user write there"), "{error:#}");
+    let stored = list::page(&app.store, &Filter::default(), None, 10).await.unwrap();
+    assert_eq!(stored.len(), 3);
 }

@@ -36,6 +36,7 @@ mod letter;
 mod link;
 mod mailbox;
 mod maildir;
+mod many;
 mod missing;
 mod picture;
 mod postfix;
