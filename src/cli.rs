@@ -25,6 +25,7 @@ pub mod run;
 pub mod send;
 pub mod source;
 pub mod subscriber;
+pub mod transport;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,6 +80,9 @@ enum Command {
     /// People with an address
     #[command(subcommand)]
     Subscriber(subscriber::Command),
+    /// Relays that mails go out by
+    #[command(subcommand)]
+    Transport(transport::Command),
     /// What came back
     #[command(subcommand)]
     Bounce(bounce::Command),
@@ -181,6 +185,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<ExitCod
         Command::Issue(command) => issue::run(context, command).await,
         Command::Send(arguments) => send::run(context, arguments).await,
         Command::Subscriber(command) => subscriber::run(context, command).await,
+        Command::Transport(command) => transport::run(context, command).await,
         Command::Bounce(command) => bounce::run(context, command).await,
         Command::Doctor => doctor::run(context).await,
     }

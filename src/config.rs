@@ -49,6 +49,8 @@ pub struct Config {
     /// Where bounces come in.
     #[serde(default)]
     pub bounce: Bounce,
+    /// Where the monitor asks; none: nowhere.
+    pub metrics: Option<Metrics>,
     /// What is logged.
     #[serde(default)]
     pub log: Log,
@@ -135,6 +137,34 @@ pub struct Bounce {
     /// Endpoints for providers' events, by name.
     #[serde(default)]
     pub webhook: BTreeMap<String, webhook::Webhook>,
+}
+
+/// Where the monitor asks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "MetricsFields")]
+pub struct Metrics {
+    /// Address and port of their own: `/metrics` is not for readers.
+    pub listen: SocketAddr,
+    /// What the monitor shows as bearer token.
+    pub token: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsFields {
+    listen: SocketAddr,
+    token: Option<Secret>,
+}
+
+impl TryFrom<MetricsFields> for Metrics {
+    type Error = String;
+
+    fn try_from(f: MetricsFields) -> Result<Self, String> {
+        if f.token.is_none() && !f.listen.ip().is_loopback() {
+            return Err("listen is open to other machines; add token = { credential = \"NAME\" }, or listen on 127.0.0.1".into());
+        }
+        Ok(Metrics { listen: f.listen, token: f.token })
+    }
 }
 
 /// What is logged.

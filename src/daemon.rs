@@ -1,7 +1,7 @@
 //! The only loops: schedule, sources, deliveries, bounces, web.
 //!
 //! What a loop does in one turn stands in [`tick`]; here they turn, each by itself,
-//! until somebody says stop. systemd hears *ready* when all have begun, and its
+//! until somebody says stop. On other machines a process can only deliver ([`Role`]). systemd hears *ready* when all have begun, and its
 //! watchdog is fed only while every loop turns. On SIGTERM nothing new begins,
 //! mails whose final dot is written wait for their answer, and the log says how
 //! many deliveries remain.
@@ -17,14 +17,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use axum::Router;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::Open;
+use crate::config::secret::Secret;
 use crate::delivery::journal;
 use crate::delivery::sums;
+use crate::metrics::{self, Sight};
 use crate::store::lock::Lock;
 use crate::store::value::Millis;
 use crate::web::{self, Site};
@@ -32,7 +35,7 @@ use crate::webhook::door::Door;
 use mailbox::Inlets;
 use pulse::{Loop, Pulse};
 use signals::Signals;
-use tick::{Next, Tick};
+use tick::{Hands, Next, Tick};
 
 /// Between two looks at what is due; a newsletter is at most this late.
 const SCHEDULE: Duration = Duration::from_secs(5);
@@ -53,40 +56,61 @@ const DRAIN: Duration = Duration::from_secs(75);
 /// A trouble that stays is logged again after this long.
 const AGAIN: Duration = Duration::from_secs(300);
 
+/// What a process of several does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Everything.
+    All,
+    /// Delivers, and nothing else: no schedule, no mailbox, no web.
+    Worker,
+}
+
 /// Runs until SIGTERM or SIGINT, or until a loop dies.
 ///
 /// # Errors
 /// Another process works in the data directory, the port is taken, or a loop died.
-pub async fn run(open: Open) -> anyhow::Result<()> {
+pub async fn run(open: Open, role: Role) -> anyhow::Result<()> {
     let _lock = Lock::take(&open.config.directory)?;
     let mut signals = Signals::take()?;
-    let listen = open.config.web.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("web.listen: {listen}. Is another program there already?"))?;
-    let pulse = Arc::new(Pulse::new(Instant::now()));
     let (stop, stopping) = watch::channel(false);
-    let tick = Arc::new(Tick::begin(&open, now, stopping.clone()).await?);
-    let inlets = Arc::new(Inlets::begin(&open, now, stopping.clone()).await?);
-    let mut loops = JoinSet::new();
-    begin_web(&mut loops, &open, listener, &pulse, &stopping)?;
-    begin_ticks(&mut loops, &tick, &pulse, &stopping);
-    begin_inlets(&mut loops, &inlets, &pulse, &stopping);
+    let turning = match role {
+        Role::All => Loop::ALL,
+        Role::Worker => &[Loop::Delivery],
+    };
+    let pulse = Arc::new(Pulse::of(turning, Instant::now()));
+    let mut loops = Loops { set: JoinSet::new(), pulse: Arc::clone(&pulse), stopping };
+    let listener = match role {
+        Role::All => Some(listen(&open).await?),
+        Role::Worker => None,
+    };
+    let hands = Arc::new(Hands::begin(&open, now).await?);
+    if let Some(listener) = listener {
+        let stopping = || loops.stopping.clone();
+        let tick = Arc::new(Tick::begin(&open, now, stopping())?);
+        let inlets = Arc::new(Inlets::begin(&open, now, stopping()).await?);
+        begin_web(&mut loops, &open, listener)?;
+        begin_ticks(&mut loops, &tick);
+        begin_inlets(&mut loops, &inlets);
+    } else if !hands.can_deliver() {
+        bail!("no [transport.NAME] in the configuration: a worker has nothing to deliver by");
+    }
+    loops.turn(Loop::Delivery, DELIVERIES, &hands, |hands| async move { hands.delivery().await });
+    begin_metrics(&mut loops, &open).await?;
     notify(&[NotifyState::Ready]);
-    let feeder = tokio::spawn(feed(Arc::clone(&pulse)));
-    tracing::info!(%listen, version = env!("CARGO_PKG_VERSION"), "daemon: ready");
+    let feeder = tokio::spawn(feed(pulse));
+    tracing::info!(?role, version = env!("CARGO_PKG_VERSION"), "daemon: ready");
 
     let died = tokio::select! {
         signal = signals.asked() => { tracing::info!(signal, "daemon: stopping"); None }
-        ended = loops.join_next() => Some(ended),
+        ended = loops.set.join_next() => Some(ended),
     };
     notify(&[NotifyState::Stopping]);
     stop.send_replace(true);
-    let drained = tokio::time::timeout(DRAIN, async { while loops.join_next().await.is_some() {} });
-    if drained.await.is_err() {
+    let ended = async { while loops.set.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, ended).await.is_err() {
         tracing::warn!(seconds = DRAIN.as_secs(), "daemon: drain took too long");
     }
-    if let Err(error) = tick.end().await {
+    if let Err(error) = hands.end().await {
         tracing::error!(error = format!("{error:#}"), "daemon: records wait in the journal");
     }
     feeder.abort();
@@ -100,6 +124,15 @@ pub async fn run(open: Open) -> anyhow::Result<()> {
     }
 }
 
+async fn listen(open: &Open) -> anyhow::Result<TcpListener> {
+    let listen = open.config.web.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("web.listen: {listen}. Is another program there already?"))?;
+    tracing::info!(%listen, "web: listening");
+    Ok(listener)
+}
+
 /// Does everything that is due now, once, and says how many deliveries remain.
 ///
 /// # Errors
@@ -108,123 +141,102 @@ pub async fn once(open: Open) -> anyhow::Result<i64> {
     let _lock = Lock::take(&open.config.directory)?;
     let (_stop, stopping) = watch::channel(false);
     let mailboxes = Inlets::begin(&open, now, stopping.clone()).await?;
-    let tick = Tick::begin(&open, now, stopping).await?;
+    let (tick, hands) = (Tick::begin(&open, now, stopping)?, Hands::begin(&open, now).await?);
     while tick.source().await? == Next::Again {}
     while tick.schedule().await? == Next::Again {}
-    while tick.delivery().await? == Next::Again {}
+    while hands.delivery().await? == Next::Again {}
     mailboxes.once().await?;
     while tick.bounce().await? == Next::Again {}
     while tick.errand().await? == Next::Again {}
-    tick.end().await?;
+    hands.end().await?;
     let remaining = sums::open(&open.store).await?;
     tracing::info!(remaining, "daemon: done for now");
     open.store.close().await;
     Ok(remaining)
 }
 
-fn begin_ticks(
-    loops: &mut JoinSet<anyhow::Result<Loop>>,
-    tick: &Arc<Tick>,
-    pulse: &Arc<Pulse>,
-    stopping: &watch::Receiver<bool>,
-) {
-    let turn = |which, period| Turn {
-        which,
-        period,
-        pulse: Arc::clone(pulse),
-        stopping: stopping.clone(),
-    };
-    let at = || Arc::clone(tick);
-    let (a, b, c, d, e) = (at(), at(), at(), at(), at());
-    loops.spawn(turn(Loop::Schedule, SCHEDULE).until_stopped(move || {
-        let tick = Arc::clone(&a);
-        async move { tick.schedule().await }
-    }));
-    loops.spawn(turn(Loop::Source, SOURCES).until_stopped(move || {
-        let tick = Arc::clone(&b);
-        async move { tick.source().await }
-    }));
-    loops.spawn(turn(Loop::Delivery, DELIVERIES).until_stopped(move || {
-        let tick = Arc::clone(&c);
-        async move { tick.delivery().await }
-    }));
-    loops.spawn(turn(Loop::Bounce, BOUNCES).until_stopped(move || {
-        let tick = Arc::clone(&d);
-        async move { tick.bounce().await }
-    }));
-    loops.spawn(turn(Loop::Errand, ERRANDS).until_stopped(move || {
-        let tick = Arc::clone(&e);
-        async move { tick.errand().await }
-    }));
+fn begin_ticks(loops: &mut Loops, tick: &Arc<Tick>) {
+    loops.turn(Loop::Schedule, SCHEDULE, tick, |tick| async move { tick.schedule().await });
+    loops.turn(Loop::Source, SOURCES, tick, |tick| async move { tick.source().await });
+    loops.turn(Loop::Bounce, BOUNCES, tick, |tick| async move { tick.bounce().await });
+    loops.turn(Loop::Errand, ERRANDS, tick, |tick| async move { tick.errand().await });
 }
 
-fn begin_inlets(
-    loops: &mut JoinSet<anyhow::Result<Loop>>,
-    inlets: &Arc<Inlets>,
-    pulse: &Arc<Pulse>,
-    stopping: &watch::Receiver<bool>,
-) {
-    let turn = |which, period| Turn {
-        which,
-        period,
-        pulse: Arc::clone(pulse),
-        stopping: stopping.clone(),
-    };
-    let at = || Arc::clone(inlets);
-    let (a, b, c, d) = (at(), at(), at(), at());
-    loops.spawn(turn(Loop::Imap, BOUNCES).until_stopped(move || {
-        let inlets = Arc::clone(&a);
-        async move { inlets.imap().await }
-    }));
-    loops.spawn(turn(Loop::Pop3, POP3).until_stopped(move || {
-        let inlets = Arc::clone(&b);
-        async move { inlets.pop3().await }
-    }));
-    loops.spawn(turn(Loop::Mbox, BOUNCES).until_stopped(move || {
-        let inlets = Arc::clone(&c);
-        async move { inlets.mbox().await }
-    }));
-    loops.spawn(turn(Loop::Lmtp, BOUNCES).until_stopped(move || {
-        let inlets = Arc::clone(&d);
-        async move { inlets.listen().await }
-    }));
+fn begin_inlets(loops: &mut Loops, inlets: &Arc<Inlets>) {
+    loops.turn(Loop::Imap, BOUNCES, inlets, |inlets| async move { inlets.imap().await });
+    loops.turn(Loop::Pop3, POP3, inlets, |inlets| async move { inlets.pop3().await });
+    loops.turn(Loop::Mbox, BOUNCES, inlets, |inlets| async move { inlets.mbox().await });
+    loops.turn(Loop::Lmtp, BOUNCES, inlets, |inlets| async move { inlets.listen().await });
 }
 
-fn begin_web(
-    loops: &mut JoinSet<anyhow::Result<Loop>>,
-    open: &Open,
-    listener: TcpListener,
-    pulse: &Arc<Pulse>,
-    stopping: &watch::Receiver<bool>,
-) -> anyhow::Result<()> {
+fn begin_web(loops: &mut Loops, open: &Open, listener: TcpListener) -> anyhow::Result<()> {
     let at = listener.local_addr()?;
     let site = Site {
         store: open.store.clone(),
         key: open.key.clone(),
         address: open.config.web.address.clone(),
         webhooks: Arc::new(Door::open(&open.config.bounce.webhook)?),
-        pulse: Arc::clone(pulse),
+        pulse: Arc::clone(&loops.pulse),
         open_house: false,
     };
-    let mut stopped = stopping.clone();
-    loops.spawn(async move {
-        let serve = axum::serve(listener, web::router(site));
-        let stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
-        if let Err(error) = serve.with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "web: stopped listening");
-        }
-        Ok(Loop::Web)
+    loops.serve(Loop::Web, listener, web::router(site));
+    let at = Arc::new(at);
+    loops.turn(Loop::Web, WEB, &at, |at| async move {
+        web::health::ask(*at).await.map(|()| Next::Wait)
     });
-    let ask = Turn {
-        which: Loop::Web,
-        period: WEB,
-        pulse: Arc::clone(pulse),
-        stopping: stopping.clone(),
-    };
-    loops.spawn(
-        ask.until_stopped(move || async move { web::health::ask(at).await.map(|()| Next::Wait) }),
-    );
     Ok(())
+}
+
+/// Where metrics are asked for, if anybody is to ask.
+async fn begin_metrics(loops: &mut Loops, open: &Open) -> anyhow::Result<()> {
+    let Some(wanted) = &open.config.metrics else { return Ok(()) };
+    let listener = TcpListener::bind(wanted.listen)
+        .await
+        .with_context(|| format!("metrics.listen: {}. Is another program there?", wanted.listen))?;
+    let token = wanted.token.as_ref().map(Secret::read).transpose().context("metrics.token")?;
+    let pulse = Arc::clone(&loops.pulse);
+    let sight = Sight { store: open.store.clone(), pulse, token, clock: now };
+    loops.serve(Loop::Metrics, listener, metrics::router(sight));
+    Ok(())
+}
+
+/// The loops that turn.
+struct Loops {
+    set: JoinSet<anyhow::Result<Loop>>,
+    pulse: Arc<Pulse>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Loops {
+    /// One more: `step` on `what`, every `period`, until stopped.
+    fn turn<T, F>(
+        &mut self,
+        which: Loop,
+        period: Duration,
+        what: &Arc<T>,
+        step: impl Fn(Arc<T>) -> F + Send + 'static,
+    ) where
+        T: Send + Sync + 'static,
+        F: Future<Output = anyhow::Result<Next>> + Send + 'static,
+    {
+        let (pulse, stopping) = (Arc::clone(&self.pulse), self.stopping.clone());
+        let what = Arc::clone(what);
+        let turn = Turn { which, period, pulse, stopping };
+        self.set.spawn(turn.until_stopped(move || step(Arc::clone(&what))));
+    }
+
+    /// Answers requests until stopped.
+    fn serve(&mut self, which: Loop, listener: TcpListener, router: Router) {
+        let mut stopped = self.stopping.clone();
+        self.set.spawn(async move {
+            let serve = axum::serve(listener, router);
+            let stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
+            if let Err(error) = serve.with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, r#loop = %which, "daemon: stopped listening");
+            }
+            Ok(which)
+        });
+    }
 }
 
 /// One loop.

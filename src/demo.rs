@@ -20,7 +20,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::daemon::tick::{Next, Tick};
+use crate::daemon::tick::{Hands, Next, Tick};
 use crate::delivery::sums::{self, Sums};
 use crate::delivery::worker::Round;
 use crate::issue::{self, IssueId, draft, due, preflight};
@@ -88,7 +88,8 @@ fn put_forward(to: Millis) {
 /// Something that cannot happen in a demo: no loopback, no temporary directory.
 pub async fn send(world: &World, tell: Tell<'_>) -> anyhow::Result<Vec<Book>> {
     let (_stop, stopping) = watch::channel(false);
-    let tick = Tick::begin(&world.open, clock, stopping).await?;
+    let tick = Tick::begin(&world.open, clock, stopping)?;
+    let hands = Hands::begin(&world.open, clock).await?;
     for language in [Language::German, Language::English] {
         world.subscribe(language, clock()).await?;
         world.add_source(language, clock()).await?;
@@ -102,9 +103,9 @@ pub async fn send(world: &World, tell: Tell<'_>) -> anyhow::Result<Vec<Book>> {
         issues.push((newsletter, issue));
     }
     while tick.schedule().await? == Next::Again {}
-    deliver(world, &tick, &issues, tell).await?;
+    deliver(world, &hands, &issues, tell).await?;
     while tick.bounce().await? == Next::Again {}
-    tick.end().await?;
+    hands.end().await?;
     let mut books = Vec::new();
     for (newsletter, issue) in &issues {
         books.push(book(world, newsletter, *issue).await?);
@@ -135,7 +136,7 @@ async fn compose(world: &World, newsletter: &Newsletter) -> anyhow::Result<Issue
 /// to at once: the clock is put forward.
 async fn deliver(
     world: &World,
-    tick: &Tick,
+    hands: &Hands,
     issues: &[(Newsletter, IssueId)],
     tell: Tell<'_>,
 ) -> anyhow::Result<()> {
@@ -143,7 +144,7 @@ async fn deliver(
     let started = std::time::Instant::now();
     let mut waited = false;
     loop {
-        match tick.round().await?.context("the demo has a relay")? {
+        match hands.round().await?.context("the demo has a relay")? {
             Round::Busy => {}
             Round::Idle(Some(next)) => {
                 if !waited {

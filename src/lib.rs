@@ -24,7 +24,7 @@
 //!   small mails that follow from it.
 //! * [`store`] hides which database it is; [`config`] is `rundbrief.toml`.
 //! * The doors: [`daemon`] (the loops), [`cli`] (one file per command), [`web`] (one
-//!   file per noun), [`doctor`], [`demo`].
+//!   file per noun), [`metrics`], [`doctor`], [`demo`].
 //!
 //! Dependencies point one way: doors, then delivery and bounce, then letter and
 //! issue, then article and subscriber, then store, then the two crates.
@@ -87,4 +87,5 @@ pub mod cli;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;
+pub mod metrics;
 pub mod web;

@@ -24,6 +24,9 @@ pub async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     for dkim in &config.mail.dkim {
         dkim.key.read().map_err(|e| e.context(format!("mail.dkim {:?}", dkim.selector)))?;
     }
+    if let Some(token) = config.metrics.as_ref().and_then(|metrics| metrics.token.as_ref()) {
+        token.read().context("metrics.token")?;
+    }
     let bounce = &config.bounce;
     Door::open(&bounce.webhook)?;
     if let Some(imap) = &bounce.imap {

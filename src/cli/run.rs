@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::Context;
-use crate::daemon;
+use super::exit::{Code, Fault};
+use crate::daemon::{self, Role};
+use crate::store::Kind;
 
 /// How.
 #[derive(Debug, clap::Args)]
@@ -13,6 +15,9 @@ pub struct Arguments {
     /// Do everything that is due now, then exit
     #[arg(long)]
     once: bool,
+    /// What this process does; several processes on several machines share one PostgreSQL
+    #[arg(long, value_enum, default_value_t = Role::All, conflicts_with = "once")]
+    role: Role,
 }
 
 /// Runs until SIGTERM, or once.
@@ -28,7 +33,11 @@ pub async fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit
         let text = format_args!("done for now; {remaining} deliveries remain");
         context.output.result(&json!({ "remaining": remaining }), text);
     } else {
-        daemon::run(open).await?;
+        if arguments.role == Role::Worker && open.store.kind() == Kind::Sqlite {
+            let text = "--role worker works beside another process, and SQLite is for one: run without --role, or use PostgreSQL";
+            return Err(Fault::new(Code::Config, text).into());
+        }
+        daemon::run(open, arguments.role).await?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -30,6 +30,8 @@ words! {
         Lmtp = "lmtp",
         /// Answers requests.
         Web = "web",
+        /// Answers the monitor; nothing waits for it.
+        Metrics = "metrics",
     }
 }
 
@@ -46,6 +48,8 @@ impl Loop {
             // After the dot a relay has 600 s to answer (RFC 5321 section 4.5.3.2.6).
             Loop::Delivery | Loop::Errand => Duration::from_secs(780),
             Loop::Web => Duration::from_secs(60),
+            // It has no turns.
+            Loop::Metrics => Duration::MAX,
         }
     }
 }
@@ -54,6 +58,7 @@ impl Loop {
 #[derive(Debug)]
 pub struct Pulse {
     started: Instant,
+    turning: &'static [Loop],
     /// Milliseconds after `started`, by the loop's place in [`Loop::ALL`].
     beats: [AtomicU64; Loop::ALL.len()],
 }
@@ -61,7 +66,12 @@ pub struct Pulse {
 impl Pulse {
     /// All loops count as having ticked now.
     pub fn new(now: Instant) -> Self {
-        Pulse { started: now, beats: std::array::from_fn(|_| AtomicU64::new(0)) }
+        Pulse::of(Loop::ALL, now)
+    }
+
+    /// Only these loops turn in this process; they count as having ticked now.
+    pub fn of(turning: &'static [Loop], now: Instant) -> Self {
+        Pulse { started: now, turning, beats: std::array::from_fn(|_| AtomicU64::new(0)) }
     }
 
     /// This loop has ticked.
@@ -77,10 +87,26 @@ impl Pulse {
     fn silent_at(&self, now: Instant) -> Vec<Loop> {
         let age = self.age(now);
         let late = |which: &Loop| {
-            let limit = age.saturating_sub(which.patience().as_millis() as u64);
+            let patience = u64::try_from(which.patience().as_millis()).unwrap_or(u64::MAX);
+            let limit = age.saturating_sub(patience);
             self.beats[*which as usize].load(Ordering::Relaxed) < limit
         };
-        Loop::ALL.iter().copied().filter(late).collect()
+        self.turning.iter().copied().filter(late).collect()
+    }
+
+    /// The loops of this process, with the seconds since each ticked.
+    pub fn ages(&self, now: Instant) -> Vec<(Loop, f64)> {
+        let age = |which: &Loop| {
+            let beat = self.beats[*which as usize].load(Ordering::Relaxed);
+            (*which, self.age(now).saturating_sub(beat) as f64 / 1000.0)
+        };
+        let turns = |which: &&Loop| which.patience() < Duration::MAX;
+        self.turning.iter().filter(turns).map(age).collect()
+    }
+
+    /// How long this process has been running.
+    pub fn uptime(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
     }
 
     fn age(&self, now: Instant) -> u64 {

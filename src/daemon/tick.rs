@@ -46,30 +46,25 @@ pub struct Tick {
     client: Client,
     maildir: Option<PathBuf>,
     clock: fn() -> Millis,
-    /// None where no relay is configured: everything else works.
-    worker: Option<Mutex<Worker>>,
     /// What writes and sends errands; none without a relay.
     errands: Option<(Desk, Lines)>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Tick {
-    /// Gets ready to turn. The data directory's lock must be held.
+    /// Gets ready to turn.
     ///
     /// # Errors
-    /// The journal, the database, a secret or TLS cannot be had.
-    pub async fn begin(
+    /// TLS cannot be had.
+    pub fn begin(
         open: &Open,
         clock: fn() -> Millis,
         stopping: watch::Receiver<bool>,
     ) -> anyhow::Result<Tick> {
         let office = Office::of(&open.config)?;
-        let (worker, errands) = if open.config.transport.is_empty() {
-            tracing::warn!("daemon: no [transport.NAME]: nothing is delivered");
-            (None, None)
-        } else {
-            let worker = Mutex::new(sign_on(open, clock).await?);
-            (Some(worker), Some(errands(open, office.clone(), clock)?))
+        let errands = match open.config.transport.is_empty() {
+            true => None,
+            false => Some(errands(open, office.clone(), clock)?),
         };
         Ok(Tick {
             store: open.store.clone(),
@@ -78,7 +73,6 @@ impl Tick {
             client: Client::new(Reach::new(open.config.fetch.allow.clone()))?,
             maildir: open.config.bounce.maildir.clone(),
             clock,
-            worker,
             errands,
             stopping,
         })
@@ -149,28 +143,6 @@ impl Tick {
         Ok(if self.stopped() { Next::Wait } else { Next::Again })
     }
 
-    /// One round of the worker.
-    ///
-    /// # Errors
-    /// The database or the journal failed.
-    pub async fn delivery(&self) -> anyhow::Result<Next> {
-        Ok(match self.round().await? {
-            Some(Round::Busy) => Next::Again,
-            Some(Round::Idle(_) | Round::Blocked(_)) | None => Next::Wait,
-        })
-    }
-
-    /// The same, with what it said; none without a relay.
-    ///
-    /// # Errors
-    /// The database or the journal failed.
-    pub async fn round(&self) -> anyhow::Result<Option<Round>> {
-        match &self.worker {
-            Some(worker) => Ok(Some(worker.lock().await.round().await?)),
-            None => Ok(None),
-        }
-    }
-
     /// Mails in the Maildir are stored and moved on; what was stored is decided about.
     ///
     /// # Errors
@@ -198,6 +170,54 @@ impl Tick {
         }
         // Not at once: what is sent beside the issues must not crowd them out.
         Ok(Next::Wait)
+    }
+}
+
+/// The worker in the hands of a loop; none where no relay is configured: everything
+/// else works.
+#[derive(Debug)]
+pub struct Hands {
+    worker: Option<Mutex<Worker>>,
+}
+
+impl Hands {
+    /// Signs the worker on. The data directory's lock must be held.
+    ///
+    /// # Errors
+    /// The journal, the database, a secret or TLS cannot be had.
+    pub async fn begin(open: &Open, clock: fn() -> Millis) -> anyhow::Result<Hands> {
+        if open.config.transport.is_empty() {
+            tracing::warn!("daemon: no [transport.NAME]: nothing is delivered");
+            return Ok(Hands { worker: None });
+        }
+        Ok(Hands { worker: Some(Mutex::new(sign_on(open, clock).await?)) })
+    }
+
+    /// Whether there is a relay.
+    pub fn can_deliver(&self) -> bool {
+        self.worker.is_some()
+    }
+
+    /// One round of the worker.
+    ///
+    /// # Errors
+    /// The database or the journal failed.
+    pub async fn delivery(&self) -> anyhow::Result<Next> {
+        Ok(match self.round().await? {
+            Some(Round::Busy) => Next::Again,
+            Some(Round::Idle(_) | Round::Blocked(_)) | None => Next::Wait,
+        })
+    }
+
+    /// The same, with what it said; none without a relay.
+    ///
+    /// # Errors
+    /// The database or the journal failed.
+    pub async fn round(&self) -> anyhow::Result<Option<Round>> {
+        match &self.worker {
+            Some(worker) => Ok(Some(worker.lock().await.round().await?)),
+            None => Ok(None),
+        }
     }
 
     /// Stops delivering: what is on the wire gets its answer or becomes unknown.

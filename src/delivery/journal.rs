@@ -205,8 +205,7 @@ impl Journal {
     }
 
     /// Deliveries the database does not know yet.
-    #[cfg(test)]
-    fn unknown(&self) -> usize {
+    pub(super) fn unknown(&self) -> usize {
         self.lock().live.len()
     }
 

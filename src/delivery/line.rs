@@ -2,7 +2,7 @@
 //! has one for each transport of the configuration; an issue goes by the first one
 //! of its route whose breaker lets it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,9 +13,11 @@ use tokio::task::JoinSet;
 use super::ledger::{self, Claim, Entry};
 use super::pace::{Breaker, Gate, Pace};
 use super::pool::{self, Ended, Pool, Queue, Running};
-use super::verdict;
+use super::{verdict, watch};
 use crate::smtp::Outcome;
 use crate::smtp::relay::Relay;
+use crate::smtp::scope::Scope;
+use crate::store::Store;
 use crate::store::value::Millis;
 
 /// What a worker needs to know of one transport.
@@ -50,6 +52,8 @@ pub(super) struct Line {
     pub(super) window: usize,
     /// Why the relay was last found not to work.
     pub(super) trouble: Option<String>,
+    /// Mails by what came of them.
+    pub(super) outcomes: BTreeMap<Scope, u64>,
 }
 
 /// What is kept of a transport, so that a restart does not burst and everybody can
@@ -66,6 +70,48 @@ pub struct Kept {
     pub connections: usize,
     /// Why the relay was last found not to work, in its own words.
     pub trouble: Option<String>,
+    /// Mails by what came of them, since the process began.
+    pub outcomes: BTreeMap<Scope, u64>,
+    /// Replies that the journal held and the database not yet.
+    pub journal: usize,
+}
+
+/// A transport as a process last saw it.
+#[derive(Debug)]
+pub struct Seen {
+    /// The transport's name.
+    pub transport: String,
+    /// Machine and data directory of the process.
+    pub host: String,
+    /// When it said so.
+    pub at: Millis,
+    /// How it is.
+    pub kept: Kept,
+}
+
+impl Seen {
+    /// Its label in metrics.
+    pub fn transport(&self) -> (&'static str, &str) {
+        ("transport", &self.transport)
+    }
+
+    /// The process's label in metrics.
+    pub fn worker(&self) -> (&'static str, &str) {
+        ("worker", &self.host)
+    }
+}
+
+/// All transports as processes last saw them, by name and process.
+///
+/// # Errors
+/// The database failed.
+pub async fn seen(store: &Store) -> sqlx::Result<Vec<Seen>> {
+    let kept = watch::paces(store).await?.into_iter().filter_map(|row| {
+        // What an older version wrote is forgotten, as at its own start.
+        let kept = serde_json::from_str(&row.state).ok()?;
+        Some(Seen { transport: row.transport, host: row.host, at: row.updated_at, kept })
+    });
+    Ok(kept.collect())
 }
 
 impl Line {
@@ -89,19 +135,38 @@ impl Line {
             window: 2 * setup.connections * setup.relay.setup().window,
             queue: Arc::new(Queue::new(setup.relay)),
             trouble,
+            outcomes: Scope::ALL.iter().map(|scope| (*scope, 0)).collect(),
         }
     }
 
     /// The form that is kept.
-    pub(super) fn kept(&self) -> String {
+    pub(super) fn kept(&self, journal: usize) -> String {
         let kept = Kept {
-            pace: self.pace.clone(),
+            pace: self.pace.kept(),
             breaker: self.breaker.clone(),
             sessions: self.sessions.len(),
             connections: self.connections,
             trouble: self.trouble.clone(),
+            outcomes: self.outcomes.clone(),
+            journal,
         };
         serde_json::to_string(&kept).expect("numbers and names can always be written")
+    }
+
+    /// Logs a breaker that opened or closed.
+    pub(super) fn note_breaker(&self, before: Gate, now: Millis) {
+        let (transport, why) = (self.name.as_str(), self.trouble.as_deref().unwrap_or_default());
+        match (before, self.breaker.gate(now)) {
+            (Gate::Closed | Gate::Probe, Gate::Open(until)) => {
+                tracing::warn!(transport, why, %until, "delivery.breaker.opened");
+            }
+            (Gate::Open(_) | Gate::Probe, Gate::Closed) => {
+                tracing::info!(transport, "delivery.breaker.closed");
+            }
+            (Gate::Closed, Gate::Closed | Gate::Probe)
+            | (Gate::Probe, Gate::Probe)
+            | (Gate::Open(_), Gate::Open(_) | Gate::Probe) => {}
+        }
     }
 
     /// How many more deliveries may be claimed for it.

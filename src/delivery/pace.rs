@@ -42,11 +42,15 @@ impl Bucket {
         Bucket { rate, tokens: 1.0, at: now }
     }
 
-    /// Takes a token, or says when there will be one.
-    pub fn take(&mut self, now: Millis) -> Result<(), Millis> {
+    fn filled(&self, now: Millis) -> f64 {
         // A clock that was set back gives nothing and takes nothing.
         let passed = (now.0 - self.at.0).max(0) as f64 / 1000.0;
-        self.tokens = (self.tokens + passed * self.rate).min(self.rate.max(1.0));
+        (self.tokens + passed * self.rate).min(self.rate.max(1.0))
+    }
+
+    /// Takes a token, or says when there will be one.
+    pub fn take(&mut self, now: Millis) -> Result<(), Millis> {
+        self.tokens = self.filled(now);
         self.at = now;
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -69,6 +73,8 @@ struct Slowed {
 pub struct Pace {
     whole: Option<Bucket>,
     domain_rate: Option<f64>,
+    /// Not kept: after a restart each domain has one token again.
+    #[serde(skip)]
     domains: HashMap<String, Bucket>,
     slowed: HashMap<String, Slowed>,
 }
@@ -91,6 +97,12 @@ impl Pace {
             now.tokens = then.tokens.min(now.tokens);
         }
         self
+    }
+
+    /// What is worth keeping.
+    pub fn kept(&self) -> Pace {
+        let slowed = self.slowed.clone();
+        Pace { whole: self.whole, domain_rate: self.domain_rate, domains: HashMap::new(), slowed }
     }
 
     /// May a mail go to this domain now? Else: when to ask again.
@@ -120,6 +132,16 @@ impl Pace {
             slowed.or_insert_with(|| Slowed { bucket: Bucket::new(normal, now), since: now });
         slowed.bucket.rate = (slowed.bucket.rate / 2.0).max(SLOWEST);
         slowed.since = now;
+    }
+
+    /// The operator's limit for the whole transport, a second.
+    pub fn rate(&self) -> Option<f64> {
+        self.whole.map(|bucket| bucket.rate)
+    }
+
+    /// Mails that may go at once now, under that limit.
+    pub fn tokens(&self, now: Millis) -> Option<f64> {
+        self.whole.map(|bucket| bucket.filled(now))
     }
 
     /// Domains that are slowed, with their rates a second.

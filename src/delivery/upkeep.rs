@@ -52,8 +52,10 @@ impl Worker {
 
     /// How the transports are, for the next start and for everybody to see.
     pub(super) async fn keep_pace(&self, tx: &mut Tx, now: Millis) -> sqlx::Result<()> {
+        let journal = self.pool.journal.unknown();
         for line in &self.lines {
-            watch::keep_pace(tx, &line.name, &self.host, &line.kept(), now).await?;
+            let kept = line.kept(journal);
+            watch::keep_pace(tx, &line.name, &self.host, &kept, now).await?;
         }
         Ok(())
     }

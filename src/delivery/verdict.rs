@@ -135,6 +135,8 @@ impl Worker {
 
     fn learn(&mut self, done: &Done, scope: Scope, now: Millis) {
         let line = &mut self.lines[done.ready.line];
+        *line.outcomes.entry(scope).or_default() += 1;
+        let before = line.breaker.gate(now);
         if let Answer::Reply(reply) = &done.outcome.answer
             && scope != Scope::Accepted
             && scope != Scope::Relay
@@ -147,7 +149,12 @@ impl Worker {
                 line.breaker.good();
                 line.trouble = None;
             }
-            Scope::Later => line.breaker.later(now),
+            Scope::Later => {
+                line.breaker.later(now);
+                if line.breaker.gate(now) != before {
+                    line.trouble = Some(done.outcome.words());
+                }
+            }
             Scope::Relay => {
                 line.trouble = Some(done.outcome.words());
                 if !done.again {
@@ -166,6 +173,7 @@ impl Worker {
             }
             Scope::Withheld => {}
         }
+        line.note_breaker(before, now);
     }
 
     /// A session could not be opened. A log-in that is refused for good stops
@@ -181,7 +189,9 @@ impl Worker {
             self.refused.extend(only.map(|sending| (sending.running.id, words.clone())));
         }
         let line = &mut self.lines[at];
+        let before = line.breaker.gate(now);
         line.trouble = Some(words);
         line.breaker.bad(now);
+        line.note_breaker(before, now);
     }
 }

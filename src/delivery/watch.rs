@@ -194,6 +194,32 @@ pub async fn pace(store: &Store, transport: &str, host: &str) -> sqlx::Result<Op
     Ok(found.map(|(state,)| state))
 }
 
+row! {
+    /// The pace of a transport as a process stored it.
+    Pace {
+        /// The transport.
+        transport: String,
+        /// Machine and data directory of the process.
+        host: String,
+        /// What it stored, in JSON.
+        state: String,
+        /// When.
+        updated_at: Millis,
+    }
+}
+
+/// The stored pace of every transport.
+///
+/// # Errors
+/// The database failed.
+pub async fn paces(store: &Store) -> sqlx::Result<Vec<Pace>> {
+    let text = "
+        select transport, host, cast(state as text) as state, updated_at
+        from pace
+        order by transport, host";
+    read!(store, |db| sqlx::query_as(text).fetch_all(db).await)
+}
+
 /// Stores the pace of a transport as this machine sees it.
 ///
 /// # Errors

@@ -3,24 +3,26 @@
 
 use super::{Answer, Outcome, Stage};
 use crate::smtp::reply::{Reply, Status};
+use crate::words;
 
-/// What follows from one try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// The relay took the mail.
-    Accepted,
-    /// The relay cannot now: its breaker opens, the delivery goes back, no attempt is used.
-    Relay,
-    /// The relay refuses this issue whoever reads it: pause, one alarm, nobody failed.
-    Issue,
-    /// This reader, later.
-    Later,
-    /// This reader, never again.
-    Never,
-    /// The dot was written and no reply came: nobody can know.
-    Unknown,
-    /// We held the mail back ourselves; the delivery goes back.
-    Withheld,
+words! {
+    /// What follows from one try.
+    Scope {
+        /// The relay took the mail.
+        Accepted = "accepted",
+        /// The relay cannot now: its breaker opens, the delivery goes back, no attempt is used.
+        Relay = "relay",
+        /// The relay refuses this issue whoever reads it: pause, one alarm, nobody failed.
+        Issue = "issue",
+        /// This reader, later.
+        Later = "later",
+        /// This reader, never again.
+        Never = "never",
+        /// The dot was written and no reply came: nobody can know.
+        Unknown = "unknown",
+        /// We held the mail back ourselves; the delivery goes back.
+        Withheld = "withheld",
+    }
 }
 
 /// Words that mean "too big" where a server gives no enhanced status.

@@ -115,7 +115,7 @@ pub(crate) fn readers(count: usize) -> Vec<String> {
 pub(crate) fn transport(name: &str, port: u16) -> line::Setup {
     let short = Duration::from_millis(400);
     let line = Line {
-        deadlines: Deadlines { dot: short, mail: short, ..Deadlines::default() },
+        deadlines: Deadlines { greeting: short, dot: short, mail: short, ..Deadlines::default() },
         ..Line::plain("127.0.0.1", port)
     };
     line::Setup {

@@ -79,11 +79,16 @@ fn the_example_documents_every_field() {
 
 #[test]
 fn the_unit_waits_longer_than_a_drain_and_never_retries_a_wrong_configuration() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/rundbrief.service");
-    let unit = std::fs::read_to_string(path).unwrap();
-    let has = |line: &str| unit.lines().any(|l| l == line);
-    assert!(has("Type=notify") && has("User=rundbrief") && has("StateDirectory=rundbrief"));
-    // Mails after the dot get 60 s (src/daemon.rs); systemd must not kill before.
-    assert!(has("TimeoutStopSec=90s"));
-    assert!(has("RestartPreventExitStatus=64 77 78"));
+    for (file, directory) in
+        [("rundbrief.service", "rundbrief"), ("rundbrief-worker@.service", "rundbrief-worker-%i")]
+    {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+        let unit = std::fs::read_to_string(path).unwrap();
+        let has = |line: &str| unit.lines().any(|l| l == line);
+        assert!(has("Type=notify") && has("User=rundbrief"), "{file}");
+        assert!(has(&format!("StateDirectory={directory}")), "{file}");
+        // Mails after the dot get 60 s (src/daemon.rs); systemd must not kill before.
+        assert!(has("TimeoutStopSec=90s"), "{file}");
+        assert!(has("RestartPreventExitStatus=64 77 78"), "{file}");
+    }
 }

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::certificate;
 
 /// What goes wrong, and from which mail of a connection on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +113,7 @@ impl Relay {
     pub async fn named(offer: Offer, host: &str, until: i32) -> Relay {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (tls, authority) = acceptor(host, until);
+        let (tls, authority) = certificate::acceptor(host, until);
         let state = Arc::new(State {
             offer: Mutex::new(offer),
             caught: Mutex::default(),
@@ -149,32 +150,6 @@ impl Relay {
     pub fn play(&self, fault: Fault) {
         self.state.offer.lock().unwrap().fault = fault;
     }
-}
-
-fn acceptor(host: &str, until: i32) -> (tokio_rustls::TlsAcceptor, String) {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "Test authority");
-    let authority = params.self_signed(&key).unwrap();
-    let issuer = rcgen::Issuer::from_params(&params, &key);
-    let leaf_key = rcgen::KeyPair::generate().unwrap();
-    let mut leaf = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
-    leaf.distinguished_name.push(rcgen::DnType::CommonName, format!("Relay {host}"));
-    leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    leaf.not_after = rcgen::date_time_ymd(until, 1, 1);
-    let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    (Arc::new(config).into(), authority.pem())
 }
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
@@ -385,8 +360,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             if line == b".\r\n" {
                 break;
             }
-            assert!(line.len() <= 1000, "a line is too long");
-            assert!(!line[..end].iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')));
+            fit(&line);
             content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
         self.keep(content).await
@@ -401,6 +375,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             }
         }
         let content: Vec<u8> = self.input.drain(..size).collect();
+        fit(&content);
         if self.to.is_none() {
             self.say("503 5.5.1 No recipient").await?;
             return Ok(true);
@@ -482,6 +457,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             self.stream.write_all(&bytes).await?;
         }
         self.stream.flush().await
+    }
+}
+
+/// What may come over the wire: lines of at most 998 bytes with CRLF behind each, and
+/// neither CR, LF nor NUL elsewhere.
+fn fit(content: &[u8]) {
+    let mut rest = content;
+    while !rest.is_empty() {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("the last line ends");
+        assert!(end <= 998, "a line of {end} bytes");
+        assert!(!rest[..end].iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')), "a bare one");
+        rest = &rest[end + 2..];
     }
 }
 

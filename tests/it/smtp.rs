@@ -15,7 +15,7 @@ use crate::relay::{Fault, Offer, Relay};
 
 const CONTENT: &[u8] = b"Subject: Hello\r\n\r\n.one dot\r\n..two\r\nend\r\n";
 
-fn setup(relay: &Relay) -> Setup {
+pub(crate) fn setup(relay: &Relay) -> Setup {
     let short = Duration::from_millis(500);
     Setup {
         deadlines: Deadlines {

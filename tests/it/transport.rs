@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rundbrief::delivery::settle;
 use rundbrief::delivery::worker::Round;
+use rundbrief::delivery::{line, settle};
 use rundbrief::read;
 
 use crate::app::{App, on_both};
@@ -18,6 +18,7 @@ on_both![
     a_mail_that_may_have_left_by_one_waits_for_its_policy,
     the_first_is_asked_again_and_takes_over,
     a_relay_that_closes_after_some_mails_is_no_trouble,
+    a_restart_does_not_burst,
     a_newsletter_chooses_and_an_unknown_name_pauses_it,
 ];
 
@@ -115,6 +116,41 @@ async fn a_relay_that_closes_after_some_mails_is_no_trouble(app: App) {
     assert_eq!(attempts, 1, "a closed connection uses no attempt");
 }
 
+async fn a_restart_does_not_burst(app: App) {
+    const RATE: f64 = 5.0;
+    let relay = Relay::start(Offer::default()).await;
+    let issue = issue(&app, &readers(60)).await;
+    let limited = || vec![line::Setup { rate: Some(RATE), ..transport("relay", relay.port) }];
+    let began = now();
+    for _ in 0..8 {
+        let mut worker = worker_with(&app, limited()).await;
+        until_idle(&mut worker).await;
+        worker.drain(Duration::from_secs(1)).await.unwrap();
+    }
+    let seconds = (now().0 - began.0) as f64 / 1000.0;
+    let caught = relay.caught().len();
+    // What the rate allows in that time, the bucket's own and one for the rounding.
+    assert!(caught as f64 <= RATE * seconds + RATE + 1.0, "{caught} mails in {seconds} s");
+    assert!((1..40).contains(&caught), "{caught}");
+    assert_eq!(books(&app, issue).await.accepted, caught as i64);
+
+    // A domain that throttled is still slowed after a restart.
+    execute(&app.store, "update delivery set domain = 'slow.example.net', next_at = 0").await;
+    relay.play(Fault::Says("450 4.7.1 Slower"));
+    let mut worker = worker_with(&app, vec![transport("relay", relay.port)]).await;
+    until_idle(&mut worker).await;
+    worker.drain(Duration::from_secs(1)).await.unwrap();
+    let slowed = line::seen(&app.store).await.unwrap()[0].kept.pace.slowed().count();
+    assert_eq!(slowed, 1);
+    relay.play(Fault::None);
+    let before = relay.caught().len();
+    execute(&app.store, "update delivery set next_at = 0").await;
+    let mut worker = worker_with(&app, vec![transport("relay", relay.port)]).await;
+    until_idle(&mut worker).await;
+    let after = relay.caught().len() - before;
+    assert!(after <= 3, "{after} mails at once to a domain that throttles");
+}
+
 async fn a_newsletter_chooses_and_an_unknown_name_pauses_it(app: App) {
     let (first, second) =
         (Relay::start(Offer::default()).await, Relay::start(Offer::default()).await);
@@ -137,4 +173,29 @@ async fn a_newsletter_chooses_and_an_unknown_name_pauses_it(app: App) {
     tokio::time::sleep(Duration::from_millis(450)).await;
     until_idle(&mut worker).await;
     assert_eq!((first.caught().len(), second.caught().len()), (0, 10));
+}
+
+#[test]
+fn a_newsletter_that_names_an_unknown_transport_is_refused_with_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rundbrief"));
+        command.current_dir(directory.path()).env_remove("RUNDBRIEF_CONFIG");
+        let output = command.args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(run(&["init"]).0, Some(0));
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/newsletter.toml");
+    let text = std::fs::read_to_string(example).unwrap();
+    for (named, code) in [("relay", 0), ("relais", 65)] {
+        let text = text.replace("# transports = []", &format!("transports = [\"{named}\"]"));
+        let line = 1 + text.lines().position(|line| line.starts_with("transports")).unwrap();
+        std::fs::write(directory.path().join("newsletter.toml"), &text).unwrap();
+        let (ended, said) = run(&["newsletter", "apply", "newsletter.toml"]);
+        assert_eq!(ended, Some(code), "{said}");
+        let refused = format!(
+            "newsletter.toml:{line}: transports: there is no transport \"relais\". rundbrief.toml has: relay"
+        );
+        assert_eq!(said.contains(&refused), code == 65, "{said}");
+    }
 }
