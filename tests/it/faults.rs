@@ -47,6 +47,8 @@ async fn endure(app: &App, fault: Fault) -> (usize, String) {
     let doubt = books(app, issue).await.unknown as usize;
 
     relay.play(Fault::None);
+    // Time passes: waits are over, and a domain that throttled has recovered.
+    execute(&app.store, "delete from pace").await;
     execute(&app.store, "update delivery set next_at = 0 where state in ('queued', 'deferred')")
         .await;
     execute(&app.store, "update delivery set changed_at = 1 where state = 'unknown'").await;

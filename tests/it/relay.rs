@@ -360,8 +360,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             if line == b".\r\n" {
                 break;
             }
-            fit(&line);
-            content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+            // The doubled dot does not count (RFC 5321, section 4.5.3.1.6).
+            let line = line.strip_prefix(b".").unwrap_or(&line);
+            fit(line);
+            content.extend_from_slice(line);
         }
         self.keep(content).await
     }
