@@ -129,7 +129,7 @@ async fn listen(open: &Open) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("web.listen: {listen}. Is another program there already?"))?;
-    tracing::info!(%listen, "web: listening");
+    tracing::info!(listen = %listener.local_addr()?, "web: listening");
     Ok(listener)
 }
 

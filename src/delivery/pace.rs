@@ -218,10 +218,16 @@ impl Breaker {
         }
     }
 
-    /// A session failed.
+    /// A session failed. Those that were at work when the breaker opened do not make
+    /// its wait longer; a failed probe does.
     pub fn bad(&mut self, now: Millis) {
         self.failures += 1;
-        if self.failures >= FAILURES || self.until.is_some() {
+        let opens = match self.gate(now) {
+            Gate::Closed => self.failures >= FAILURES,
+            Gate::Probe => true,
+            Gate::Open(_) => false,
+        };
+        if opens {
             self.open(now);
         }
     }
@@ -296,6 +302,7 @@ mod tests {
             breaker.bad(START);
         }
         assert_eq!(breaker.gate(START), Gate::Closed);
+        breaker.bad(START);
         breaker.bad(START);
         assert_eq!(breaker.gate(START), Gate::Open(later(30)));
         assert_eq!(breaker.gate(later(30)), Gate::Probe);
