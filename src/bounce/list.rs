@@ -97,63 +97,87 @@ pub async fn page(
 words! {
     /// What sums are made over.
     Over {
+        /// The newsletter.
+        Newsletter = "newsletter",
         /// The receiving domain.
         Domain = "domain",
         /// The issue.
         Issue = "issue",
+        /// The reason alone.
+        Reason = "reason",
     }
 }
 
 row! {
     /// How many failures there were somewhere, for one reason.
     Sum {
-        /// The domain, or newsletter and issue.
+        /// The newsletter, the domain, newsletter and issue, or the reason.
         place: String,
         /// The reason's word.
         reason: String,
-        /// How many reports.
+        /// How many reports about mails of issues.
         reports: i64,
         /// Of these, the address is dead.
         hard: i64,
+        /// Besides: how many reports about probes that a bounce there had caused.
+        probes: i64,
     }
 }
 
-/// Failures tied to deliveries, by place and reason, the most frequent first.
-///
-/// # Errors
-/// The database failed.
-pub async fn sums(store: &Store, over: Over, limit: i64) -> sqlx::Result<Vec<Sum>> {
-    let text = match over {
-        Over::Domain => {
-            "select d.domain as place,
+/// The query of sums over a place; a probe is counted where its cause was, on its own.
+macro_rules! sums {
+    ($place:literal) => {
+        concat!(
+            "select ",
+            $place,
+            " as place,
                     coalesce(b.report -> 'recipients' -> 0 ->> 'reason', 'unspecified') as reason,
-                    count(*) as reports,
-                    cast(sum(case when cast(b.report -> 'recipients' -> 0 ->> 'hard' as text)
-                                       in ('1', 'true') then 1 else 0 end) as bigint) as hard
-             from bounce b
-             join delivery d on d.id = b.delivery_id
-             where b.kind = 'failure' and b.errand_id is null
-             group by 1, 2
-             order by 3 desc, 1, 2
-             limit $1"
-        }
-        Over::Issue => {
-            "select n.slug || ' ' || cast(i.number as text) as place,
-                    coalesce(b.report -> 'recipients' -> 0 ->> 'reason', 'unspecified') as reason,
-                    count(*) as reports,
-                    cast(sum(case when cast(b.report -> 'recipients' -> 0 ->> 'hard' as text)
-                                       in ('1', 'true') then 1 else 0 end) as bigint) as hard
+                    count(*) filter (where b.errand_id is null) as reports,
+                    count(*) filter (where b.errand_id is null
+                        and cast(b.report -> 'recipients' -> 0 ->> 'hard' as text)
+                            in ('1', 'true')) as hard,
+                    count(b.errand_id) as probes
              from bounce b
              join delivery d on d.id = b.delivery_id
              join issue i on i.id = d.issue_id
              join newsletter n on n.id = i.newsletter_id
-             where b.kind = 'failure' and b.errand_id is null
+             where b.kind = 'failure'
+               and ($1 = '' or n.slug = $1)
+               and ($2 = '' or d.domain = $2)
+               and ($3 = '' or b.report -> 'recipients' -> 0 ->> 'reason' = $3)
              group by 1, 2
-             order by 3 desc, 1, 2
-             limit $1"
+             order by 3 desc, 5 desc, 1, 2
+             limit $4"
+        )
+    };
+}
+
+/// Failures tied to deliveries, by place and reason, the most frequent first. Of the
+/// filter, newsletter, domain and reason count.
+///
+/// # Errors
+/// The database failed.
+pub async fn sums(
+    store: &Store,
+    over: Over,
+    filter: &Filter,
+    limit: i64,
+) -> sqlx::Result<Vec<Sum>> {
+    let text = match over {
+        Over::Newsletter => sums!("n.slug"),
+        Over::Domain => sums!("d.domain"),
+        Over::Issue => sums!("n.slug || ' ' || cast(i.number as text)"),
+        Over::Reason => {
+            sums!("coalesce(b.report -> 'recipients' -> 0 ->> 'reason', 'unspecified')")
         }
     };
-    read!(store, |db| sqlx::query_as(text).bind(limit).fetch_all(db).await)
+    read!(store, |db| sqlx::query_as(text)
+        .bind(filter.newsletter.as_deref().unwrap_or(""))
+        .bind(filter.domain.as_deref().unwrap_or(""))
+        .bind(filter.reason.as_deref().unwrap_or(""))
+        .bind(limit)
+        .fetch_all(db)
+        .await)
 }
 
 /// What a person has to see to decide.

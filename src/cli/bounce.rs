@@ -55,8 +55,13 @@ pub struct List {
     /// With this verdict: new, applied, noted, review, forged, stale, untied, decided
     #[arg(long, value_name = "VERDICT", value_parser = verdict_word)]
     verdict: Option<Verdict>,
-    /// Sums by reason instead: for each domain or issue
-    #[arg(long, value_name = "domain|issue", value_parser = over, exclusive = true)]
+    /// Sums by reason instead, for each of these; --newsletter, --domain and --reason hold
+    #[arg(
+        long,
+        value_name = "newsletter|domain|issue|reason",
+        value_parser = over,
+        conflicts_with_all = ["kind", "verdict", "before"]
+    )]
     sums: Option<Over>,
     /// Only before this bounce: the next page
     #[arg(long, value_name = "ID")]
@@ -244,17 +249,6 @@ async fn read(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> 
 
 async fn show(context: &Context, list: List) -> anyhow::Result<ExitCode> {
     let open = context.open().await?;
-    if let Some(over) = list.sums {
-        for sum in list::sums(&open.store, over, i64::from(list.limit)).await? {
-            let text =
-                format!("{}: {}, {} ({} hard)", sum.place, sum.reason, sum.reports, sum.hard);
-            let record = serde_json::json!({
-                over.as_str(): sum.place, "reason": sum.reason, "reports": sum.reports, "hard": sum.hard,
-            });
-            context.output.result(&record, text);
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
     let filter = Filter {
         newsletter: list.newsletter,
         domain: list.domain,
@@ -262,6 +256,24 @@ async fn show(context: &Context, list: List) -> anyhow::Result<ExitCode> {
         kind: list.kind,
         verdict: list.verdict,
     };
+    if let Some(over) = list.sums {
+        for sum in list::sums(&open.store, over, &filter, i64::from(list.limit)).await? {
+            let reason = match over {
+                Over::Reason => String::new(),
+                Over::Newsletter | Over::Domain | Over::Issue => format!(" {},", sum.reason),
+            };
+            let text = format!(
+                "{}:{reason} {} ({} hard), {} by probes",
+                sum.place, sum.reports, sum.hard, sum.probes
+            );
+            let mut record = serde_json::json!({
+                "reason": sum.reason, "reports": sum.reports, "hard": sum.hard, "probes": sum.probes,
+            });
+            record[over.as_str()] = sum.place.into();
+            context.output.result(&record, text);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     for line in list::page(&open.store, &filter, list.before, i64::from(list.limit)).await? {
         print(context, line.into(), None);
     }

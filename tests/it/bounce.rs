@@ -13,6 +13,7 @@ use rundbrief_subscribers::suppression::Reason as Why;
 use rundbrief_subscribers::token::{DeliveryToken, Kind, ReaderToken};
 
 use crate::app::{App, on_both};
+use crate::issue_cli::run;
 use crate::returned::{FULL, UNKNOWN, World, day, failure, master, verp};
 
 on_both![
@@ -25,11 +26,13 @@ on_both![
     what_is_our_fault_counts_against_nobody,
     soft_bounces_add_up,
     too_much_at_once_is_held_back_until_an_editor_looked,
+    one_domain_that_fails_holds_back_no_other,
     an_editor_takes_a_decision_back,
     a_taught_phrase_is_understood_next_time,
     a_newsletters_own_policy_is_obeyed,
     a_bounce_proves_that_an_unknown_mail_arrived,
     lists_are_filtered_and_summed,
+    sums_are_printed_for_a_script,
     what_a_receiver_refuses_at_once_counts_as_well,
 ];
 
@@ -247,6 +250,30 @@ async fn too_much_at_once_is_held_back_until_an_editor_looked(app: App) {
     assert_eq!(world.verdict(late).await.0, Verdict::Applied);
 }
 
+async fn one_domain_that_fails_holds_back_no_other(app: App) {
+    let world = World::new(&app, 440).await;
+    let (issue, deliveries) = world.issue(1, "accepted", day(0)).await;
+    let mut tx = app.store.begin().await.unwrap();
+    on!(tx, |c| sqlx::query("update delivery set domain = 'broken.example' where id <= $1")
+        .bind(deliveries[39])
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    tx.commit().await.unwrap();
+    let mut ids = Vec::new();
+    for reader in (0..20).chain([300]) {
+        let to = verp(&world.token(issue, deliveries[reader], reader));
+        ids.push(world.receive(&failure(&to, UNKNOWN), day(0)).await);
+    }
+    // 21 of 440 are less than five of a hundred, 20 of that domain's 40 are more.
+    assert_eq!(world.step(day(0)).await, Done { read: 21, applied: 1, review: 20 });
+    let (verdict, why) = world.verdict(ids[0]).await;
+    assert_eq!(verdict, Verdict::Review);
+    assert_eq!(why, "more than 5 % of broken.example bounced within an hour");
+    assert_eq!(world.verdict(ids[20]).await.0, Verdict::Applied);
+}
+
 async fn an_editor_takes_a_decision_back(app: App) {
     let world = World::new(&app, 1).await;
     let (issue, deliveries) = world.issue(1, "accepted", day(0)).await;
@@ -346,15 +373,45 @@ async fn lists_are_filtered_and_summed(app: App) {
     assert_eq!(list::page(&app.store, &full, None, 10).await.unwrap().len(), 2);
     let none = Filter { domain: Some("example.net".to_owned()), ..full };
     assert!(list::page(&app.store, &none, None, 10).await.unwrap().is_empty());
-    let sums = list::sums(&app.store, Over::Domain, 10).await.unwrap();
+    let any = Filter::default();
+    let sums = list::sums(&app.store, Over::Domain, &any, 10).await.unwrap();
     let of =
         |i: usize| (sums[i].place.as_str(), sums[i].reason.as_str(), sums[i].reports, sums[i].hard);
     assert_eq!(of(0), ("example.org", "mailbox full", 2, 0));
     assert_eq!(of(1), ("example.org", "user unknown", 1, 1));
-    let sums = list::sums(&app.store, Over::Issue, 10).await.unwrap();
-    assert_eq!(sums[0].place, format!("{} 7", slug.unwrap()));
+    let sums = list::sums(&app.store, Over::Issue, &any, 10).await.unwrap();
+    assert_eq!(sums[0].place, format!("{} 7", slug.as_deref().unwrap()));
+    let sums = list::sums(&app.store, Over::Newsletter, &any, 10).await.unwrap();
+    assert_eq!((sums[0].place.as_str(), sums[0].reports), (slug.as_deref().unwrap(), 2));
+    let sums = list::sums(&app.store, Over::Reason, &any, 10).await.unwrap();
+    assert_eq!((sums[1].place.as_str(), sums[1].reports), ("user unknown", 1));
+    let unknown = Filter { reason: Some("user unknown".to_owned()), ..Filter::default() };
+    let sums = list::sums(&app.store, Over::Domain, &unknown, 10).await.unwrap();
+    assert_eq!((sums.len(), sums[0].reports), (1, 1));
+    let other = Filter { newsletter: Some("other".to_owned()), ..Filter::default() };
+    assert!(list::sums(&app.store, Over::Issue, &other, 10).await.unwrap().is_empty());
     let words = list::look(&app.store, all[3].id).await.unwrap().excerpt;
     assert!(words.contains("I'm sorry"), "{words}");
+}
+
+async fn sums_are_printed_for_a_script(app: App) {
+    run(&app, &format!("init --directory . --database {}", app.database));
+    let world = World::new(&app, 1).await;
+    let (issue, deliveries) = world.issue(7, "accepted", day(0)).await;
+    world.receive(&failure(&verp(&world.token(issue, deliveries[0], 0)), UNKNOWN), day(0)).await;
+    world.step(day(0)).await;
+    let list = "bounce list --json --sums";
+    let sum = run(&app, &format!("{list} newsletter --domain example.org")).object();
+    let slug = sum["newsletter"].as_str().unwrap().to_owned();
+    let expected = serde_json::json!({
+        "newsletter": slug, "reason": "user unknown", "reports": 1, "hard": 1, "probes": 0,
+    });
+    assert_eq!(sum, expected);
+    let sum = run(&app, &format!("{list} reason --newsletter {slug}")).object();
+    assert_eq!((&sum["reason"], &sum["reports"]), (&"user unknown".into(), &1.into()));
+    let none = run(&app, &format!("{list} issue --domain example.net"));
+    assert_eq!((none.code, none.out.as_str()), (0, ""));
+    assert_eq!(run(&app, &format!("{list} issue --verdict new")).code, 64, "sums have no verdict");
 }
 
 async fn what_a_receiver_refuses_at_once_counts_as_well(app: App) {
