@@ -9,14 +9,18 @@ use rundbrief::config::mailbox::{Listen, Lmtp, Protocol};
 use rundbrief::delivery::line;
 use rundbrief::delivery::pool::ReturnPath;
 use rundbrief::delivery::worker::{Round, Setup, Worker};
+use rundbrief::errand::letter::Desk;
+use rundbrief::errand::send;
 use rundbrief::intake::listener::{Listener, Mailboxes};
-use rundbrief::read;
 use rundbrief::smtp::relay::{Relay, Setup as Line};
 use rundbrief::store::Store;
+use rundbrief::store::value::Millis;
+use rundbrief::{newsletter, on, read};
 use rundbrief_subscribers::key::Master;
 
 use crate::app::{App, on_both};
 use crate::delivery::{issue, now, readers};
+use crate::errand;
 use crate::postfix::{self, Bounces, Postfix};
 
 on_both![
@@ -107,6 +111,41 @@ async fn judge(app: &App, log: &str) {
     assert_eq!(strangers, 0);
 }
 
+/// Four days later, as the clock of probes reads it.
+fn later() -> Millis {
+    Millis(now().0 + 4 * 24 * 60 * 60 * 1000)
+}
+
+/// The probes to those who are gone go out, come back, and are the last word.
+async fn ask_again(app: &App, postfix: &Postfix) {
+    let example = include_str!("../../deploy/newsletter.toml");
+    let definition = newsletter::parse(example, "newsletter.toml".as_ref()).unwrap();
+    let mut tx = app.store.begin().await.unwrap();
+    on!(tx, |c| sqlx::query("update newsletter set definition = $1")
+        .bind(sqlx::types::Json(&definition))
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    tx.commit().await.unwrap();
+    let desk = Desk { key: master().token(), ..errand::desk(app) };
+    let done = send::step(&desk, &errand::lines(&[postfix.port]), later, || true).await.unwrap();
+    assert_eq!(done.accepted, 3, "one to each who is gone: {}", postfix.log());
+    let started = Instant::now();
+    while stored(&app.store).await < 8 {
+        assert!(started.elapsed() < BACK, "probes did not come back: {}", postfix.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let ours = verdict::Ours { key: master().token(), unsubscribe: None };
+    while verdict::step(&app.store, &ours, later()).await.unwrap().read > 0 {}
+    let text = "select count(*) from errand e
+                join subscription s on s.subscriber_id = e.subscriber_id
+                where e.outcome = 'bounced' and s.standing = 'unreachable'";
+    let (given_up,): (i64,) =
+        read!(app.store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    assert_eq!(given_up, 3);
+}
+
 async fn handed_over(app: App, protocol: Protocol) {
     if !postfix::is_possible() {
         return;
@@ -137,6 +176,9 @@ async fn handed_over(app: App, protocol: Protocol) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     judge(&app, &postfix.log()).await;
+    if protocol == Protocol::Lmtp {
+        ask_again(&app, &postfix).await;
+    }
     accepting.abort();
 }
 

@@ -130,6 +130,8 @@ async fn an_article_becomes_a_mail_that_can_be_looked_at(app: App) {
 
 async fn a_wrong_definition_is_answered_with_its_line(app: App) {
     run(&app, &format!("init --directory . --database {}", app.database));
+    let config = std::fs::read_to_string(app.directory().join("rundbrief.toml")).unwrap();
+    assert!(config.contains("\nunsubscribe = \"abmelden@news.example.org\"\n"), "{config}");
     let text = definition("late = \"maybe\"");
     write(&app, "newsletter.toml", &text);
     let line = text.lines().count();
