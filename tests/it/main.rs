@@ -60,3 +60,4 @@ mod transport;
 mod webhook;
 mod webhook_door;
 mod wire;
+mod webhook_http;
