@@ -59,5 +59,5 @@ mod tidy;
 mod transport;
 mod webhook;
 mod webhook_door;
-mod wire;
 mod webhook_http;
+mod wire;
