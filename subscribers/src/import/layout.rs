@@ -3,6 +3,7 @@
 
 use super::column::{self, Column};
 use super::record::{self, Cells, Split};
+use super::row;
 use super::source::{self, Encoding};
 use super::{COLUMNS_MAX, Error, Options};
 use crate::address::EmailAddress;
@@ -137,7 +138,7 @@ impl Sample {
 }
 
 fn is_address(cell: &str) -> bool {
-    EmailAddress::parse(cell).is_ok()
+    EmailAddress::parse(row::mailbox(cell).1).is_ok()
 }
 
 /// Columns as the caller says. A first line without an `@` where the address

@@ -58,6 +58,15 @@ fn tidy(cell: &str) -> &str {
     export::unguard(cell.trim_matches(blank))
 }
 
+/// The name and the address in `Anna Beispiel <anna@example.org>` (RFC 5322 section 3.4), as
+/// address books write them; no name beside a bare address.
+pub(super) fn mailbox(cell: &str) -> (&str, &str) {
+    match cell.strip_suffix('>').and_then(|cell| cell.rsplit_once('<')) {
+        Some((name, address)) => (name.trim().trim_matches('"'), address.trim()),
+        None => ("", cell),
+    }
+}
+
 struct RowReader<'a> {
     layout: &'a Layout,
     line: u64,
@@ -66,7 +75,7 @@ struct RowReader<'a> {
 
 impl RowReader<'_> {
     fn read(&self, found: usize) -> Result<Row, Finding> {
-        let text = self.cell(Column::Address).unwrap_or_default();
+        let (_, text) = mailbox(self.cell(Column::Address).unwrap_or_default());
         let address = EmailAddress::parse(text)
             .map_err(|error| self.finding(Column::Address, Reason::Address(error)))?;
         let standing = self.standing()?;
@@ -102,8 +111,9 @@ impl RowReader<'_> {
                 None
             }
         };
+        let (beside, _) = mailbox(self.cell(Column::Address).unwrap_or_default());
         let (whole_given, whole_family) =
-            person::split_name(self.cell(Column::Name).unwrap_or_default());
+            person::split_name(self.cell(Column::Name).unwrap_or(beside));
         let mut name = |column, whole| {
             let (column, text) = match self.cell(column) {
                 Some(text) => (column, text),

@@ -164,6 +164,24 @@ fn a_bad_row_says_where_and_the_rest_goes_on() {
 }
 
 #[test]
+fn an_address_book_writes_the_name_beside_the_address() {
+    let file = "Anna Beispiel <anna@example.org>\n\"\"\"Muster, Bert\"\" <bert@example.org>\"\n\
+        <carla@example.org>\ndora@example.org\nErna <erna>\n";
+    assert_eq!(
+        summary(file.as_bytes()),
+        [
+            "1 anna@example.org Anna Beispiel",
+            "2 bert@example.org Bert Muster",
+            "3 carla@example.org  ",
+            "4 dora@example.org  ",
+            "line 5, column 1: the address has no @",
+        ]
+    );
+    let named = "Name;E-Mail\nAnna Beispiel;A. B. <anna@example.org>\n";
+    assert_eq!(summary(named.as_bytes()), ["2 anna@example.org Anna Beispiel"]);
+}
+
+#[test]
 fn what_cannot_be_kept_is_left_out_and_noted() {
     let file = "email,vorname,anrede,sprache\nanna@example.org,https://example.org,Firma,?\n";
     let row = &rows(file.as_bytes())[0];
