@@ -140,7 +140,7 @@ async fn a_delivered_event_settles_what_nobody_could_know_and_nothing_else(app: 
     let mut tx = app.store.begin().await.unwrap();
     // Events are of now; the deliveries of this world are of a day to come.
     rundbrief::on!(tx, |c| sqlx::query("update delivery set changed_at = $1")
-        .bind(rundbrief::store::value::Millis::from(jiff::Timestamp::now()))
+        .bind(crate::delivery::now())
         .execute(c)
         .await
         .map(drop))
