@@ -2,11 +2,11 @@
 //! A crash in between finds it again, and it counts once. Nothing is deleted.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tokio::fs;
-use tokio::io::AsyncReadExt as _;
 
 use super::inbox::{self, Intake};
 use super::mime;
@@ -28,30 +28,21 @@ const BYTES: usize = 16 * 1024 * 1024;
 /// The directory cannot be read, no mail can be read or moved, or the database
 /// failed. What was stored stays stored.
 pub async fn step(store: &Store, maildir: &Path, now: Millis) -> anyhow::Result<usize> {
-    let (mut taken, mut bytes, mut trouble) = (Vec::new(), 0, None);
-    for name in names(maildir).await? {
-        if taken.len() >= MAILS || bytes >= BYTES {
-            break;
-        }
-        match read(&maildir.join("new").join(&name)).await {
-            // Another reader of the same Maildir may have been faster.
-            Ok(None) => {}
-            Ok(Some(raw)) => {
-                bytes += raw.len();
-                taken.push((name, raw));
-            }
-            Err(error) => trouble = Some(error),
-        }
-    }
+    let at = maildir.to_owned();
+    let Taken { mails, mut trouble } = tokio::task::spawn_blocking(move || take(&at)).await??;
     let mut moved = 0;
-    if !taken.is_empty() {
+    if !mails.is_empty() {
         let mut tx = store.begin().await?;
-        for (_, raw) in &taken {
+        for (_, raw) in &mails {
             inbox::receive(&mut tx, Intake::Maildir, raw, now).await?;
         }
         tx.commit().await?;
-        for (name, _) in &taken {
-            match keep(maildir, name).await {
+        let at = maildir.to_owned();
+        let kept = tokio::task::spawn_blocking(move || {
+            mails.iter().map(|(name, _)| keep(&at, name)).collect::<Vec<_>>()
+        });
+        for kept in kept.await? {
+            match kept {
                 Ok(()) => moved += 1,
                 Err(error) => trouble = Some(error),
             }
@@ -66,20 +57,41 @@ pub async fn step(store: &Store, maildir: &Path, now: Millis) -> anyhow::Result<
     Ok(moved)
 }
 
-/// Names in `new`, the oldest of those seen first: they begin with the time (maildir(5)).
-/// What is taken leaves `new`, so the next step sees further, whatever the order.
-async fn names(maildir: &Path) -> anyhow::Result<Vec<OsString>> {
-    let new = maildir.join("new");
-    let listed = new.clone();
-    let names = tokio::task::spawn_blocking(move || list(&listed)).await?;
-    names.with_context(|| {
-        format!("{}: is this a Maildir, and may this user read it?", new.display())
-    })
+/// What one step takes.
+struct Taken {
+    mails: Vec<(OsString, Vec<u8>)>,
+    /// Why a mail could not be read; the last of them.
+    trouble: Option<anyhow::Error>,
 }
 
+fn take(maildir: &Path) -> anyhow::Result<Taken> {
+    let new = maildir.join("new");
+    let names = list(&new).with_context(|| {
+        format!("{}: is this a Maildir, and may this user read it?", new.display())
+    })?;
+    let (mut taken, mut bytes) = (Taken { mails: Vec::new(), trouble: None }, 0);
+    for name in names {
+        if taken.mails.len() >= MAILS || bytes >= BYTES {
+            break;
+        }
+        match read(&new.join(&name)) {
+            // Another reader of the same Maildir may have been faster.
+            Ok(None) => {}
+            Ok(Some(raw)) => {
+                bytes += raw.len();
+                taken.mails.push((name, raw));
+            }
+            Err(error) => taken.trouble = Some(error),
+        }
+    }
+    Ok(taken)
+}
+
+/// Names in `new`, the oldest of those seen first: they begin with the time (maildir(5)).
+/// What is taken leaves `new`, so the next step sees further, whatever the order.
 fn list(new: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(new)? {
+    for entry in fs::read_dir(new)? {
         let entry = entry?;
         let name = entry.file_name();
         let hidden = name.as_encoded_bytes().starts_with(b".");
@@ -95,28 +107,28 @@ fn list(new: &Path) -> std::io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-async fn read(file: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    let opened = match fs::File::open(file).await {
+fn read(file: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let opened = match fs::File::open(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.with_context(|| file.display().to_string())?,
     };
     let mut raw = Vec::new();
-    opened.take(mime::MAX_BYTES as u64 + 1).read_to_end(&mut raw).await?;
+    opened.take(mime::MAX_BYTES as u64 + 1).read_to_end(&mut raw)?;
     Ok(Some(raw))
 }
 
 /// Moves a mail to `cur`, marked as seen.
-async fn keep(maildir: &Path, name: &OsString) -> anyhow::Result<()> {
+fn keep(maildir: &Path, name: &OsString) -> anyhow::Result<()> {
     let mut seen = name.clone();
     if !name.as_encoded_bytes().contains(&b':') {
         seen.push(":2,S");
     }
     let to: PathBuf = maildir.join("cur").join(seen);
-    match fs::rename(maildir.join("new").join(name), &to).await {
+    match fs::rename(maildir.join("new").join(name), &to) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // Moved by somebody else, or `cur` is missing: then it is made.
-            fs::create_dir_all(maildir.join("cur")).await?;
-            match fs::rename(maildir.join("new").join(name), &to).await {
+            fs::create_dir_all(maildir.join("cur"))?;
+            match fs::rename(maildir.join("new").join(name), &to) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
                 moved => Ok(moved?),
             }
