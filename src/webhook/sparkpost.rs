@@ -44,9 +44,19 @@ fn event(outer: &Value) -> Event {
     event.message_id = of("transmission_id").or_else(|| of("message_id"));
     event.reply = of("raw_reason").or_else(|| of("reason"));
     event.code = of("error_code");
-    if kind == Kind::Bounced {
-        (event.reason, event.hard) = cause(class);
-    }
+    (event.reason, event.hard) = match kind {
+        Kind::Bounced => cause(class),
+        // The template cannot be made into a mail.
+        Kind::Failed => (Some(Reason::ContentError), Some(false)),
+        Kind::Delivered
+        | Kind::Deferred
+        | Kind::Rejected
+        | Kind::Complained
+        | Kind::Unsubscribed
+        | Kind::AutoReplied
+        | Kind::Ignored
+        | Kind::Unclear => (None, None),
+    };
     event
 }
 
