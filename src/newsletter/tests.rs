@@ -76,7 +76,7 @@ fn a_mistake_is_answered_with_line_and_remedy() {
     assert!(fault("[sender]", "[sender]\nfrom = 1").contains(
         "unknown field `from`, expected one of `name`, `address`, `reply_to`, `list_id`"
     ));
-    assert!(fault("newsletter@example.de", "newsletter").starts_with("stadt.toml:44: has no @"));
+    assert!(fault("newsletter@example.de", "newsletter").starts_with("stadt.toml:48: has no @"));
     assert!(fault("https://www.example.de/datenschutz", "/datenschutz").contains("no web address"));
     assert!(
         fault("# undo_minutes = 2", "undo_minutes = 99999").contains("allowed: 0 to 10080 minutes")
@@ -97,5 +97,5 @@ fn a_mistake_is_answered_with_line_and_remedy() {
     assert!(fault("title = \"Newsletter Musterhafen\"", "title = \" \"").contains("is empty"));
     assert!(fault("title = \"Newsletter Musterhafen\"", "").contains("missing field `title`"));
     let colours = fault("base = \"town\"", "base = \"town\"\nlight = { link = \"#ffff00\" }");
-    assert!(colours.starts_with("stadt.toml:51: "), "{colours}");
+    assert!(colours.starts_with("stadt.toml:57: "), "{colours}");
 }
