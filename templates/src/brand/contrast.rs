@@ -145,7 +145,8 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
                 if contrast < NEEDED {
                     let passes = |candidate| words_pass(plan, view, candidate, grounds);
                     let proposal = nearest(colour, passes);
-                    let ground_proposal = proposal.is_none().then(|| ground_for(plan, view, words, *ground));
+                    let ground_proposal =
+                        proposal.is_none().then(|| ground_for(plan, view, words, *ground));
                     pairs.push(Pair {
                         view,
                         words: words.0,

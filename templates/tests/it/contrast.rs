@@ -1,12 +1,17 @@
 //! Every word of every mail against the ground it stands on, in light and dark.
 
-use rundbrief_templates::brand::Palette;
+use std::collections::BTreeSet;
+
 use rundbrief_templates::brand::colour::Colour;
-use rundbrief_templates::brand::contrast::NEEDED;
-use rundbrief_templates::brand::shipped;
+use rundbrief_templates::brand::contrast::{NEEDED, pairs};
+use rundbrief_templates::brand::shipped::{self, Name};
+use rundbrief_templates::brand::{Brand, Masthead, Palette};
+use rundbrief_templates::issue;
+use rundbrief_templates::language::Language;
+use rundbrief_templates::samples::Sample;
 use scraper::ElementRef;
 
-use crate::page::{all, style};
+use crate::page::{all, filled, made, slots, style};
 
 /// The colour that a class has in the dark palette.
 fn dark(palette: &Palette, class: &str, ground: bool) -> Option<Colour> {
@@ -96,6 +101,72 @@ fn every_border_and_ground_changes_in_the_dark() {
         for class in ["p", "s", "n", "b", "u", "t", "m", "h", "l", "i", "v", "r", "q"] {
             let rule = format!(".{class}{{");
             assert!(page.mail.html.matches(&rule).count() >= 2, "{}: {class}", page.name);
+        }
+    }
+}
+
+/// A plan whose colours all differ and pass, so that a colour tells its field.
+fn told_apart(name: Name, masthead: Masthead) -> (Brand, [(&'static str, Colour); 11]) {
+    let mut plan = shipped::plan(name);
+    plan.masthead = masthead;
+    for palette in [&mut plan.light, &mut plan.dark] {
+        palette.band = palette.sheet;
+        palette.band_text = palette.text;
+    }
+    let fields: [(&'static str, fn(&mut Palette) -> &mut Colour); 11] = [
+        ("text", |p| &mut p.text),
+        ("muted", |p| &mut p.muted),
+        ("heading", |p| &mut p.heading),
+        ("link", |p| &mut p.link),
+        ("band_text", |p| &mut p.band_text),
+        ("button_text", |p| &mut p.button_text),
+        ("page", |p| &mut p.page),
+        ("sheet", |p| &mut p.sheet),
+        ("tint", |p| &mut p.tint),
+        ("band", |p| &mut p.band),
+        ("button", |p| &mut p.button),
+    ];
+    let colours = std::array::from_fn(|index| {
+        let (name, of) = fields[index];
+        let old = u32::from_str_radix(&of(&mut plan.light).to_string()[1..], 16).unwrap();
+        // The lowest four bits are this field's number: nobody sees it.
+        let new = Colour::rgb(old & 0xff_ff_f0 | u32::try_from(index).unwrap());
+        *of(&mut plan.light) = new;
+        (name, new)
+    });
+    (Brand::new(plan).unwrap(), colours)
+}
+
+#[test]
+fn every_pair_that_a_masthead_shows_is_looked_at() {
+    for name in Name::ALL {
+        for masthead in [Masthead::Letterhead, Masthead::Band, Masthead::Centred, Masthead::Title] {
+            let (brand, colours) = told_apart(name, masthead);
+            let field = |colour| colours.iter().find(|(_, one)| *one == colour).unwrap().0;
+            let looked_at = pairs(masthead);
+            let language = Language::German;
+            let issue = Sample::Usual.issue(language);
+            assert!(issue.publication.claim.is_some() && issue.number.is_some());
+            let mail = filled(issue::render(&issue, &brand, language, &slots()));
+            let page = made(String::new(), name, language, mail);
+            let mut seen = BTreeSet::new();
+            for element in page.all("body *") {
+                let mut texts = element.children().filter_map(|child| child.value().as_text());
+                if texts.all(|text| text.trim().is_empty())
+                    || style(element, "display") == Some("none")
+                {
+                    continue;
+                }
+                let words = nearest(element, &brand.plan().dark, "color").0;
+                let ground = nearest(element, &brand.plan().dark, "background-color").0;
+                seen.insert((field(words), field(ground)));
+            }
+            for pair in &seen {
+                assert!(looked_at.contains(pair), "{name:?} {masthead:?}: {pair:?}");
+            }
+            assert!(seen.contains(&("band_text", "band")), "{seen:?}");
+            let muted = seen.contains(&("muted", "band"));
+            assert_eq!(muted, masthead != Masthead::Band, "{name:?} {masthead:?}: {seen:?}");
         }
     }
 }
