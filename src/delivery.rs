@@ -3,7 +3,8 @@
 //! A delivery's states and steps are in [`state`], pure. [`expand`] writes the
 //! rows of a frozen issue, [`ledger`] claims, marks and records them in groups,
 //! [`settle`] cares for what a dead worker left, with the [`journal`]'s help.
-//! [`worker`] does one round of it all and never loops; a [`line`](mod@line) is a
+//! [`worker`] does one round of it all and never loops, but for the [`sight`] beside
+//! it of what must not be sent any more; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
 //! outcomes mean, [`pace`] how fast it may go.
 //! [`guard`] pauses an issue that must not go on, [`wave`] lets a long list begin with
@@ -35,6 +36,7 @@ pub mod pace;
 pub mod pool;
 pub mod reasons;
 pub mod settle;
+pub mod sight;
 pub mod state;
 pub mod sums;
 pub mod transport;

@@ -43,6 +43,7 @@ impl Worker {
             line.held = 0;
             line.sessions.shutdown().await;
         }
+        self.looking.shutdown().await;
         settle::sign_off(&self.store, self.me, now).await?;
         tracing::info!(on_the_wire = left, "delivery.drained");
         Ok(left)

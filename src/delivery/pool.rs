@@ -191,19 +191,12 @@ impl Pool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// These readers want nothing any more: no dot begins for them from here on.
+    /// These readers and nobody else want nothing any more: no dot begins for them
+    /// from here on.
     pub(super) fn withdraw(&self, ids: impl IntoIterator<Item = DeliveryId>) {
         let mut withdrawn = lock(&self.withdrawn);
+        withdrawn.clear();
         withdrawn.extend(ids);
-        self.any_withdrawn.store(!withdrawn.is_empty(), Ordering::SeqCst);
-    }
-
-    /// They came back from the sessions.
-    pub(super) fn forget_withdrawn<'a>(&self, ids: impl IntoIterator<Item = &'a DeliveryId>) {
-        let mut withdrawn = lock(&self.withdrawn);
-        for id in ids {
-            withdrawn.remove(id);
-        }
         self.any_withdrawn.store(!withdrawn.is_empty(), Ordering::SeqCst);
     }
 

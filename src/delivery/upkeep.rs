@@ -2,7 +2,6 @@
 //! who left, unknown deliveries.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -38,6 +37,9 @@ impl Worker {
             tx.commit().await?;
             self.last.heartbeat = Some(now);
         }
+        if let Some(ended) = self.looking.try_join_next() {
+            ended.context("the look beside the worker panicked")?;
+        }
         if due(self.last.watch, WATCH) {
             self.look(now).await?;
             self.last.watch = Some(now);
@@ -62,7 +64,8 @@ impl Worker {
 
     /// Which issues are to be sent, which are not any more, who has left.
     async fn look(&mut self, now: Millis) -> anyhow::Result<()> {
-        let mut seen = watch::issues(&self.store).await?;
+        self.show_hands();
+        let mut seen = self.sight.look(true).await?;
         seen.retain(|issue| self.only.is_none_or(|only| only == issue.id));
         for issue in seen.iter().filter(|issue| issue.state == "expanding") {
             if let Err(error) = self.expand(issue.id, now).await {
@@ -77,7 +80,6 @@ impl Worker {
         for sending in &mut self.issues {
             let id = sending.running.id;
             let goes_on = seen.iter().any(|issue| issue.id == id);
-            sending.running.halted.store(!goes_on, Ordering::SeqCst);
             if !goes_on && !sending.cancelled {
                 let state = watch::state(&self.store, id).await?;
                 sending.cancelled = state == "cancelled";
@@ -96,17 +98,11 @@ impl Worker {
                 }
             }
         }
-        if !self.held.is_empty() {
-            let held = self.held.iter().map(|(id, generation)| (*id, *generation));
-            let gone = watch::withdrawn(&self.store, held).await?;
-            self.pool.withdraw(gone);
-        }
         // What nobody holds any more and is not being sent is done with here.
         let none_claimed = self.lines.iter().all(|line| line.claimed.is_empty());
         if self.held.is_empty() && none_claimed {
-            self.issues.retain(|sending| {
-                sending.cancelled || !sending.running.halted.load(Ordering::SeqCst)
-            });
+            let goes_on = |id| seen.iter().any(|issue| issue.id == id);
+            self.issues.retain(|sending| sending.cancelled || goes_on(sending.running.id));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rundbrief_subscribers::token::Key;
+use tokio::task::JoinSet;
 
 use super::journal::Journal;
 use super::ledger::{self, Claim, Cursor, Entry};
@@ -16,6 +17,7 @@ use super::line::{self, Line};
 use super::pace::Gate;
 use super::pool::{Pool, Ready, ReturnPath, Running};
 use super::settle::{self, Identity, SignedOn};
+use super::sight::Sight;
 use super::state::State;
 use super::{DeliveryId, WorkerId, guard, verdict, watch, wave};
 use crate::issue::IssueId;
@@ -87,6 +89,9 @@ pub struct Worker {
     /// Refusals for good that may be nobody's fault.
     pub(super) suspects: guard::Suspects,
     pub(super) last: Last,
+    pub(super) sight: Arc<Sight>,
+    /// Looks beside everything else; ends with us.
+    pub(super) looking: JoinSet<()>,
 }
 
 /// An issue in this worker's hands.
@@ -139,9 +144,11 @@ impl Worker {
         let path = setup.return_path.clone();
         let pool = Pool::new(journal, setup.key.clone(), path, setup.clock);
         pool.renew(LEASE);
+        let pool = Arc::new(pool);
+        let sight = Arc::new(Sight::new(store.clone(), Arc::clone(&pool)));
         let worker = Worker {
             store,
-            pool: Arc::new(pool),
+            pool,
             me: signed_on.worker,
             host: identity.host,
             setup,
@@ -155,6 +162,8 @@ impl Worker {
             refused: HashMap::new(),
             suspects: guard::Suspects::default(),
             last: Last::default(),
+            looking: sight.keep_looking(),
+            sight,
         };
         Ok((worker, signed_on))
     }
@@ -252,6 +261,7 @@ impl Worker {
     /// One transaction: what was done is recorded, what is next is marked, what
     /// comes after is claimed. Answers whether anything was.
     async fn transact(&mut self, now: Millis) -> anyhow::Result<bool> {
+        self.show_hands();
         let done = self.pool.collect();
         self.judge(done, now);
         let mut marking = Vec::with_capacity(self.lines.len());
@@ -382,7 +392,6 @@ impl Worker {
     /// The database knows: the journal need not.
     pub(super) fn recorded(&mut self) {
         self.pool.journal.forget(self.unrecorded.iter().map(|entry| entry.id.0));
-        self.pool.forget_withdrawn(self.unrecorded.iter().map(|entry| &entry.id));
         self.unrecorded.clear();
         self.refused.clear();
     }

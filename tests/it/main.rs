@@ -52,6 +52,7 @@ mod returned;
 mod role;
 mod site;
 mod smtp;
+mod stop;
 mod store;
 mod subscriber;
 mod subscriber_cli;

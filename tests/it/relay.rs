@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,6 +47,8 @@ pub enum Fault {
     WantsContentForNobody,
     /// Reads at most this many bytes of content and then stands still.
     Stalls,
+    /// Keeps mails and answers when it plays something else.
+    Holds,
 }
 
 /// What the relay offers.
@@ -78,6 +80,7 @@ pub struct Caught {
     pub from: String,
     pub to: String,
     pub content: Vec<u8>,
+    pub at: Instant,
 }
 
 /// The relay, listening on loopback until dropped.
@@ -95,6 +98,7 @@ struct State {
     lines: Mutex<Vec<String>>,
     grey: Mutex<HashSet<String>>,
     connections: AtomicUsize,
+    ended: AtomicUsize,
     tls: tokio_rustls::TlsAcceptor,
 }
 
@@ -120,6 +124,7 @@ impl Relay {
             lines: Mutex::default(),
             grey: Mutex::default(),
             connections: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             tls,
         });
         let shared = Arc::clone(&state);
@@ -127,7 +132,11 @@ impl Relay {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 shared.connections.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    serve(stream, Arc::clone(&shared)).await;
+                    shared.ended.fetch_add(1, Ordering::Relaxed);
+                });
             }
         });
         Relay { port, authority, state, task }
@@ -144,6 +153,11 @@ impl Relay {
 
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// Connections that are over.
+    pub fn ended(&self) -> usize {
+        self.state.ended.load(Ordering::Relaxed)
     }
 
     /// From now on something else goes wrong.
@@ -397,7 +411,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 from: from.unwrap_or_default(),
                 to: to.unwrap_or_default(),
                 content,
+                at: Instant::now(),
             });
+        }
+        while self.state.offer.lock().unwrap().fault == Fault::Holds {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         match fault {
             Fault::DropsAfterDot { .. } => return Ok(false),
@@ -412,6 +430,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             Fault::WantsContentForNobody if !kept => self.say("554 5.5.1 Nobody").await?,
             Fault::WantsContentForNobody
             | Fault::None
+            | Fault::Holds
             | Fault::Refuses
             | Fault::Throttles(_)
             | Fault::ClosesAfter(_)
