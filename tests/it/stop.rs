@@ -105,7 +105,8 @@ async fn who_left_is_seen_while_the_writer_is_held(app: App) {
     let mut worker = nothing_new_after(&app, all_left).await;
     until_idle(&mut worker).await;
     let sums = books(&app, IssueId(1)).await;
-    assert_eq!((sums.accepted, sums.cancelled), (4, 36), "{sums:?}");
+    // Some may wait for their next turn, in which they are cancelled.
+    assert_eq!((sums.accepted, sums.cancelled + sums.queued), (4, 36), "{sums:?}");
 }
 
 /// Every other time somebody holds the writer for a second after the pause.
