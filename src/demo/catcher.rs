@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ struct Shared {
     caught: Mutex<Vec<Received>>,
     asked_to_wait: Mutex<HashSet<String>>,
     bounces: PathBuf,
+    /// Reports written.
+    sent_back: AtomicU64,
 }
 
 impl Catcher {
@@ -52,6 +55,7 @@ impl Catcher {
             caught: Mutex::default(),
             asked_to_wait: Mutex::default(),
             bounces: bounces.to_owned(),
+            sent_back: AtomicU64::new(0),
         });
         let inner = Arc::clone(&shared);
         let listening = tokio::spawn(async move {
@@ -134,7 +138,8 @@ impl Shared {
     /// Puts a report (RFC 3464) into the Maildir: written to `tmp`, then moved to `new`.
     fn send_back(&self, mail: &Received, to: &str, said: (&str, &str)) -> std::io::Result<()> {
         let report = report(mail, to, said);
-        let name = format!("{}.demo", self.caught.lock().expect("no holder panics").len());
+        // Sessions write at the same time: each report has a number of its own.
+        let name = format!("{}.demo", self.sent_back.fetch_add(1, Ordering::Relaxed));
         let written = self.bounces.join("tmp").join(&name);
         std::fs::write(&written, report)?;
         std::fs::rename(written, self.bounces.join("new").join(name))
