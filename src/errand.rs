@@ -85,8 +85,6 @@ row! {
         subscriber_id: Option<SubscriberId>,
         /// Tries, this one included.
         attempts: i64,
-        /// Since when it waits.
-        created_at: Millis,
     }
 }
 
@@ -120,7 +118,8 @@ pub async fn queue(
     Ok(row.map(|(id,)| id))
 }
 
-/// How many errands of a kind a reader of a newsletter caused since a moment.
+/// How many errands of a kind a reader of a newsletter caused since a moment, without
+/// those that count for nothing.
 ///
 /// # Errors
 /// The database failed.
@@ -134,7 +133,8 @@ pub async fn count_since(
     let (count,): (i64,) = on!(*tx, |c| sqlx::query_as(
         "select count(*)
          from errand
-         where kind = $1 and newsletter_id = $2 and subscriber_id = $3 and created_at > $4"
+         where kind = $1 and newsletter_id = $2 and subscriber_id = $3 and created_at > $4
+           and (outcome is null or outcome <> 'taken back')"
     )
     .bind(kind)
     .bind(newsletter)
@@ -202,7 +202,7 @@ pub async fn mark(
         "update errand
          set state = 'sending', attempts = attempts + 1, lease_until = $2, changed_at = $3
          where id = $1 and state = 'queued'
-         returning id, kind, bounce_id, newsletter_id, subscriber_id, attempts, created_at"
+         returning id, kind, bounce_id, newsletter_id, subscriber_id, attempts"
     )
     .bind(id)
     .bind(now.after(LEASE))

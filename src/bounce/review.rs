@@ -14,8 +14,9 @@ use super::reason::Reason;
 use super::record::{Recipient, Record};
 use super::report;
 use super::rule::{self, Weight};
-use super::tie;
-use super::verdict::Verdict;
+use super::tie::{self, Tied};
+use super::verdict::{self, Verdict};
+use crate::errand::outcome;
 use crate::store::Tx;
 use crate::store::value::Millis;
 use crate::subscriber::standing::{self, Cause};
@@ -77,6 +78,9 @@ pub struct Learned {
     table: Option<Table>,
 }
 
+/// Why nothing follows from a probe that came back.
+pub const TAKEN_BACK: &str = "what the probe asked about was taken back";
+
 /// Why a mail waits in which somebody asks to leave.
 pub const LEAVES: &str = "a person asks to leave";
 
@@ -95,8 +99,37 @@ impl Learned {
         hits.iter().any(|hit| hit.meaning == Meaning::Leave)
     }
 
-    /// Reads an unclear mail by what was taught; nothing when that says nothing.
-    pub fn read(&self, raw: &[u8]) -> Option<Record> {
+    /// Reads an unclear mail by what was taught, and stores what that says: it is listed,
+    /// summed and held back like any other failure.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn teach(
+        &self,
+        tx: &mut Tx,
+        id: BounceId,
+        report: &mut Record,
+        raw: Option<&[u8]>,
+        tied: Option<&Tied>,
+    ) -> sqlx::Result<()> {
+        let Some(raw) = raw.filter(|_| report.kind == "unclear") else { return Ok(()) };
+        let Some(mut taught) = self.read(raw) else { return Ok(()) };
+        if let Some(subscriber) = tied.and_then(|tied| tied.subscriber) {
+            let address = verdict::address(tx, subscriber).await?;
+            taught.recipients.iter_mut().for_each(|r| r.address.clone_from(&address));
+        }
+        on!(*tx, |c| sqlx::query("update bounce set kind = $2, report = $3 where id = $1")
+            .bind(id)
+            .bind(taught.kind.as_str())
+            .bind(Json(&taught))
+            .execute(c)
+            .await
+            .map(drop))?;
+        *report = taught;
+        Ok(())
+    }
+
+    fn read(&self, raw: &[u8]) -> Option<Record> {
         let table = self.table.as_ref()?;
         let read = report::read(raw);
         let hits = table.all(&read.excerpt.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -220,6 +253,11 @@ async fn follow_up(
     let subscriber = tied.subscriber.ok_or(Error::Untied(id))?;
     let weight = match decision {
         Decision::AsRead => {
+            if let Some(probe) = probe
+                && outcome::is_taken_back(tx, probe).await?
+            {
+                return Ok(TAKEN_BACK.to_owned());
+            }
             let first = report.recipients.first().map_or("", |r| r.address.as_str());
             rule::weigh(report, first)
         }
@@ -285,7 +323,7 @@ async fn keep(
 }
 
 /// Takes back what a report did to its reader: they get mail again, and what was
-/// remembered of their bounces is forgotten.
+/// remembered of their bounces is forgotten, with the probes that ask about them.
 ///
 /// # Errors
 /// See [`Error`]. Somebody who left or complained does not come back this way.
@@ -296,6 +334,7 @@ pub async fn take_back(tx: &mut Tx, id: BounceId, now: Millis) -> Result<String,
     let evidence = json!({"bounce": id, "taken_back": true});
     let cause = Cause { reason: By::Editor, evidence: &evidence, at: now };
     let change = standing::change(tx, subscriber, tied.newsletter, Event::Restored, cause).await?;
+    outcome::take_back(tx, tied.newsletter, subscriber, now).await?;
     follow::forget(tx, change.subscription).await?;
     audit(tx, "taken back", id, "", now).await?;
     Ok(format!("{} became {}", change.was, change.became))

@@ -119,14 +119,14 @@ row! {
 pub async fn step(store: &Store, ours: &Ours, now: Millis) -> anyhow::Result<Done> {
     let mut tx = store.begin().await?;
     refusal::collect(&mut tx).await?;
-    let rows = fresh(&mut tx).await?;
+    let mut rows = fresh(&mut tx).await?;
     if rows.is_empty() {
         return Ok(Done::default());
     }
     let learned = review::learned(&mut tx).await?;
     // Tied first, all of them: the breaker has to see the whole of them.
     let mut ties = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in &mut rows {
         let tie = match row.intake {
             // Tied by the ledger itself.
             Intake::Refusal => match tie::of_bounce(&mut tx, row.id).await? {
@@ -155,6 +155,12 @@ pub async fn step(store: &Store, ours: &Ours, now: Millis) -> anyhow::Result<Don
             Tie::Reply(errand) => name_cause(&mut tx, row.id, None, Some(*errand)).await?,
             Tie::None | Tie::Forged | Tie::Erased => {}
         }
+        let tied = match &tie {
+            Tie::To(tied) | Tie::Stale(tied) | Tie::Probe(tied, _) => Some(tied),
+            Tie::Reply(_) | Tie::None | Tie::Forged | Tie::Erased => None,
+        };
+        let raw = row.raw.as_deref();
+        learned.teach(&mut tx, row.id, &mut row.report.0, raw, tied).await?;
         ties.push(tie);
     }
     let mut done = Done::default();
@@ -243,20 +249,14 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     async fn decide(&mut self, row: &Fresh, tie: Tie) -> anyhow::Result<Decision> {
-        let mut report = row.report.0.clone();
-        if report.kind == "unclear"
-            && let Some(raw) = &row.raw
-            && let Some(taught) = self.learned.read(raw)
-        {
-            report = taught;
-        }
+        let report = &row.report.0;
         let is_report = matches!(report.kind.as_str(), "failure" | "delay" | "complaint");
         let raw = row.raw.as_deref().unwrap_or_default();
         let is_mail = row.intake != Intake::Webhook || !raw.starts_with(b"{");
         if !is_report && is_mail {
             let letter = person::read(raw);
             if self.ours.leaves(&letter.to) {
-                return self.leave(row, &report, &letter, tie).await;
+                return self.leave(row, report, &letter, tie).await;
             }
             if report.kind == "other" && !matches!(tie, Tie::Reply(_)) {
                 return self.person(row, &letter, tie).await;
@@ -265,8 +265,8 @@ impl Desk<'_> {
         let (tied, probe) = match tie {
             Tie::To(tied) => (tied, None),
             Tie::Probe(tied, probe) => (tied, Some(probe)),
-            Tie::Reply(errand) => return self.about_reply(&report, errand).await,
-            Tie::None => return Ok(without_token(&report)),
+            Tie::Reply(errand) => return self.about_reply(report, errand).await,
+            Tie::None => return Ok(without_token(report)),
             Tie::Forged => return Ok((Verdict::Forged, "its token is not ours".to_owned())),
             Tie::Stale(_) => {
                 return Ok((Verdict::Stale, "its mail is older than 14 days".to_owned()));
@@ -276,7 +276,7 @@ impl Desk<'_> {
             }
         };
         match report.kind.as_str() {
-            "failure" | "complaint" => self.about(row, &report, &tied, probe).await,
+            "failure" | "complaint" => self.about(row, report, &tied, probe).await,
             "delay" if probe.is_some() => Ok((Verdict::Noted, "still tried".to_owned())),
             "delay" => {
                 evidence(self.tx, &tied, "delayed", row.received_at).await?;
@@ -287,7 +287,7 @@ impl Desk<'_> {
                 Verdict::Review,
                 "the receiver wants the sender to confirm the mail".to_owned(),
             )),
-            "other" if review::left(&report) => {
+            "other" if review::left(report) => {
                 Ok((Verdict::Review, "a person left by the provider's link".to_owned()))
             }
             "other" => Ok((Verdict::Noted, "no bounce".to_owned())),
@@ -311,8 +311,13 @@ impl Desk<'_> {
             None => self.counted(row, report, tied).await?,
         };
         // A refusal was marked when it was collected.
-        if counted && row.intake != Intake::Refusal {
-            return Ok((Verdict::Noted, "counted before".to_owned()));
+        if counted && (probe.is_some() || row.intake != Intake::Refusal) {
+            let void = match probe {
+                Some(probe) => errand::outcome::is_taken_back(self.tx, probe).await?,
+                None => false,
+            };
+            let why = if void { review::TAKEN_BACK } else { "counted before" };
+            return Ok((Verdict::Noted, why.to_owned()));
         }
         let weight = rule::weigh(report, &address(self.tx, subscriber).await?);
         if matches!(weight, Weight::Hard(_) | Weight::Soft(_))
@@ -464,7 +469,11 @@ async fn evidence(tx: &mut Tx, tied: &Tied, word: &str, at: Millis) -> sqlx::Res
     Ok(changed == 1)
 }
 
-async fn address(tx: &mut Tx, subscriber: SubscriberId) -> sqlx::Result<String> {
+/// A reader's address; empty when it is gone.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn address(tx: &mut Tx, subscriber: SubscriberId) -> sqlx::Result<String> {
     let row: Option<(String,)> =
         on!(*tx, |c| sqlx::query_as("select address_normal from subscriber where id = $1")
             .bind(subscriber)

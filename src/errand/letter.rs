@@ -149,7 +149,7 @@ fn sign(
     let newsletter = errand.newsletter_id.0;
     let token = DeliveryToken::errand(&desk.key, errand.id.0, newsletter, subscriber).to_string();
     let path = &desk.return_path;
-    let date: Zoned = errand.created_at.timestamp().to_zoned(definition.time_zone.zone());
+    let date: Zoned = now.timestamp().to_zoned(definition.time_zone.zone());
     let address = &definition.sender.address;
     let cover = Cover {
         sender: definition.sender.name.as_str(),
@@ -178,7 +178,8 @@ fn sign(
     Ok(Written { envelope, content, to: post.to.clone(), token })
 }
 
-/// Whether the reader still gets mail of the newsletter.
+/// Whether the reader still gets mail of the newsletter, and nobody took back what the
+/// probe asks about.
 async fn is_wanted(desk: &Desk, errand: &Errand) -> sqlx::Result<bool> {
     let (count,): (i64,) = read!(desk.store, |db| sqlx::query_as(
         "select count(*)
@@ -186,10 +187,12 @@ async fn is_wanted(desk: &Desk, errand: &Errand) -> sqlx::Result<bool> {
          join subscriber p on p.id = s.subscriber_id
          where s.subscriber_id = $1 and s.newsletter_id = $2
            and s.standing in ('active', 'paused')
-           and not exists (select 1 from suppression x where x.address_hash = p.address_hash)"
+           and not exists (select 1 from suppression x where x.address_hash = p.address_hash)
+           and not exists (select 1 from errand e where e.id = $3 and e.outcome = 'taken back')"
     )
     .bind(errand.subscriber_id)
     .bind(errand.newsletter_id)
+    .bind(errand.id)
     .fetch_one(db)
     .await)?;
     Ok(count > 0)

@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Probes that one call closes.
 const AT_ONCE: i64 = 200;
 
-/// An errand came back; false when that was known. It proves that one of unknown fate
+/// An errand came back; false when that was known, or counts for nothing. It proves that one of unknown fate
 /// was sent.
 ///
 /// # Errors
@@ -30,7 +30,7 @@ pub async fn came_back(tx: &mut Tx, errand: ErrandId, now: Millis) -> sqlx::Resu
          set outcome = 'bounced',
              state = case when state = 'unknown' then 'accepted' else state end,
              changed_at = $2
-         where id = $1 and (outcome is null or outcome <> 'bounced')"
+         where id = $1 and (outcome is null or outcome = 'silent')"
     )
     .bind(errand)
     .bind(now)
@@ -38,6 +38,47 @@ pub async fn came_back(tx: &mut Tx, errand: ErrandId, now: Millis) -> sqlx::Resu
     .await
     .map(|done| done.rows_affected()))?;
     Ok(changed == 1)
+}
+
+/// The probes of a reader of a newsletter count for nothing any more, as the bounces that
+/// caused them were taken back: what waits is not sent, what comes back changes nobody.
+///
+/// # Errors
+/// The database failed.
+pub async fn take_back(
+    tx: &mut Tx,
+    newsletter: NewsletterId,
+    subscriber: SubscriberId,
+    now: Millis,
+) -> sqlx::Result<()> {
+    on!(*tx, |c| sqlx::query(
+        "update errand
+         set outcome = 'taken back',
+             state = case when state = 'queued' then 'cancelled' else state end,
+             changed_at = $3
+         where kind = 'probe' and newsletter_id = $1 and subscriber_id = $2
+           and (outcome is null or outcome = 'bounced')"
+    )
+    .bind(newsletter)
+    .bind(subscriber)
+    .bind(now)
+    .execute(c)
+    .await
+    .map(drop))
+}
+
+/// Whether an errand counts for nothing: see [`take_back`].
+///
+/// # Errors
+/// The database failed.
+pub async fn is_taken_back(tx: &mut Tx, errand: ErrandId) -> sqlx::Result<bool> {
+    let (count,): (i64,) = on!(*tx, |c| sqlx::query_as(
+        "select count(*) from errand where id = $1 and outcome = 'taken back'"
+    )
+    .bind(errand)
+    .fetch_one(c)
+    .await)?;
+    Ok(count > 0)
 }
 
 row! {

@@ -268,14 +268,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn content(&mut self) -> std::io::Result<Option<Vec<u8>>> {
         let mut content = Vec::new();
         let mut fits = true;
-        // A line starts where the last one ended; the first starts here.
+        // A line starts where the last one ended, by CR LF and nothing else: a dot after a
+        // bare LF ends the mail for one server and not for the next, which smuggles mails.
         let mut at_start = true;
         loop {
             let mut used = 0;
             while let Some(found) = memchr::memchr(b'\n', &self.input[used..]) {
                 let line = &self.input[used..=used + found];
                 used += found + 1;
-                if at_start && matches!(line, b".\r\n" | b".\n") {
+                if at_start && line == b".\r\n" {
                     self.input.drain(..used);
                     return Ok(fits.then_some(content));
                 }
@@ -284,17 +285,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 if fits {
                     content.extend_from_slice(&line[stuffed..]);
                 }
-                at_start = true;
+                at_start = line.ends_with(b"\r\n");
             }
             self.input.drain(..used);
             if self.input.len() > READ_BYTES {
                 // Part of a line without end: keep what fits, remember where it stands.
+                // A CR at its end may be half of its end.
+                let end = self.input.len() - usize::from(self.input.ends_with(b"\r"));
                 let stuffed = usize::from(at_start && self.input[0] == b'.');
                 fits &= content.len() + self.input.len() <= self.limits.mail_bytes;
                 if fits {
-                    content.extend_from_slice(&self.input[stuffed..]);
+                    content.extend_from_slice(&self.input[stuffed..end]);
                 }
-                self.input.clear();
+                self.input.drain(..end);
                 at_start = false;
             }
             if !self.fill().await? {
@@ -454,6 +457,19 @@ mod tests {
         assert_eq!(said.matches("552 5.3.4").count(), 2, "{said}");
         assert_eq!(mails.len(), 1);
         assert_eq!(mails[0].content, b"y\r\n");
+    }
+
+    #[tokio::test]
+    async fn only_a_dot_between_two_whole_line_ends_ends_a_mail() {
+        let inside = "a\n.\nMAIL FROM:<>\r\nb\n.\r\nc\r\n.\nd\r.\r\n";
+        let (_, mails) = talk(
+            Protocol::Lmtp,
+            &format!("LHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n{inside}.\r\nQUIT\r\n"),
+        )
+        .await;
+        assert_eq!(mails.len(), 1, "nothing is smuggled in");
+        let unstuffed = inside.replace("c\r\n.\n", "c\r\n\n");
+        assert_eq!(String::from_utf8_lossy(&mails[0].content), unstuffed);
     }
 
     #[tokio::test]

@@ -332,6 +332,18 @@ async fn a_taught_phrase_is_understood_next_time(app: App) {
         }
     }
     assert_eq!(last, Verdict::Applied);
+    // It is stored as it was understood: listed, summed, counted by the breaker.
+    let filter = Filter {
+        reason: Some("mailbox full".to_owned()),
+        domain: Some("example.org".to_owned()),
+        kind: Some("failure".to_owned()),
+        ..Filter::default()
+    };
+    let lines = list::page(&app.store, &filter, None, 10).await.unwrap();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].report.0.recipients[0].address, "reader0@example.org");
+    let sums = list::sums(&app.store, Over::Reason, &filter, 10).await.unwrap();
+    assert_eq!((sums.len(), sums[0].reports, sums[0].hard), (1, 1, 0));
 }
 
 async fn a_bounce_proves_that_an_unknown_mail_arrived(app: App) {

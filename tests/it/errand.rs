@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use mail_parser::{MessageParser, MimeHeaders as _};
+use rundbrief::bounce::inbox::BounceId;
 use rundbrief::bounce::list;
-use rundbrief::bounce::review::Decision;
+use rundbrief::bounce::review::{self, Decision};
 use rundbrief::bounce::verdict::{Done, Verdict};
 use rundbrief::delivery::pool::ReturnPath;
 use rundbrief::errand::letter::Desk;
@@ -24,6 +25,7 @@ use crate::returned::{FULL, UNKNOWN, World, day, failure, master, verp};
 
 on_both![
     a_probe_that_bounces_is_the_last_word,
+    a_bounce_that_is_taken_back_takes_its_probe_back,
     a_probe_that_does_not_come_back_clears_the_address,
     a_probe_refused_at_once_is_the_last_word,
     a_probe_is_sent_once_whatever_becomes_of_it,
@@ -109,6 +111,8 @@ async fn a_probe_that_bounces_is_the_last_word(app: App) {
     assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
     let token = &caught[0].from["bounce+".len()..][..32];
     assert!(text.starts_with(&format!("X-PM-Metadata-delivery: {token}\r\n")), "{text}");
+    let sent = mail.date().map(mail_parser::DateTime::to_timestamp);
+    assert_eq!(sent, Some(day(3).0 / 1000), "the moment it went, not that of its bounce");
     let body = mail.body_text(0).unwrap();
     assert!(body.contains("https://news.example.de/p/") && body.contains("Musterhafen"), "{body}");
 
@@ -128,10 +132,43 @@ async fn a_probe_that_bounces_is_the_last_word(app: App) {
     let again = world.receive(&failure(&caught[0].from, &format!("{UNKNOWN} x")), day(4)).await;
     world.step(day(4)).await;
     assert_eq!(world.verdict(again).await, (Verdict::Noted, "counted before".to_owned()));
+    assert_eq!(take_back(&app, id, day(5)).await, "unreachable became active");
+}
+
+async fn take_back(app: &App, id: BounceId, at: Millis) -> String {
     let mut tx = app.store.begin().await.unwrap();
-    let back = rundbrief::bounce::review::take_back(&mut tx, id, day(5)).await.unwrap();
+    let back = review::take_back(&mut tx, id, at).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(back, "unreachable became active");
+    back
+}
+
+async fn a_bounce_that_is_taken_back_takes_its_probe_back(app: App) {
+    let world = World::new(&app, 1).await;
+    let bounce = async |n: i64| {
+        let (issue, deliveries) = world.issue(n, "accepted", day(n)).await;
+        let to = verp(&world.token(issue, deliveries[0], 0));
+        let id = world.receive(&failure(&to, UNKNOWN), day(n)).await;
+        world.step(day(n)).await;
+        assert_eq!(world.verdict(id).await.1, "remembered; a probe asks again", "day {n}");
+        id
+    };
+    // One that waits is not sent; the next bounce may ask anew.
+    let first = bounce(1).await;
+    assert_eq!(take_back(&app, first, day(2)).await, "active became active");
+    assert_eq!(send(&app, Fault::None, || day(4)).await, (send::Done::default(), vec![]));
+    let void = Some("taken back");
+    assert_eq!(states(&app).await, [state("probe", "cancelled", void)]);
+    // One that was sent comes back and changes nobody, nor does its silence.
+    let second = bounce(10).await;
+    let (_, caught) = send(&app, Fault::None, || day(13)).await;
+    take_back(&app, second, day(13)).await;
+    let late = world.receive(&failure(&caught[0].from, UNKNOWN), day(14)).await;
+    world.step(day(14)).await;
+    let expected = (Verdict::Noted, review::TAKEN_BACK.to_owned());
+    assert_eq!(world.verdict(late).await, expected);
+    assert_eq!(world.stands(0).await, Standing::Active);
+    assert_eq!(send(&app, Fault::None, || day(30)).await.0.silent, 0);
+    assert_eq!(states(&app).await[1], state("probe", "accepted", void));
 }
 
 async fn a_probe_that_does_not_come_back_clears_the_address(app: App) {

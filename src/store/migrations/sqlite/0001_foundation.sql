@@ -330,7 +330,7 @@ create table errand (
     stage text,                   -- where the session stood when the outcome was known
     code integer,                    -- reply code, three digits
     reply text,                   -- the server's own words, at most 1 KiB
-    outcome text check (outcome in ('bounced', 'silent')),  -- what came back
+    outcome text check (outcome in ('bounced', 'silent', 'taken back')),  -- what came back, or that it counts for nothing
     created_at integer not null,
     changed_at integer not null,
     constraint errand_once unique (kind, bounce_id)
