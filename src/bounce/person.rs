@@ -60,7 +60,7 @@ impl Letter {
     /// Whether they ask to leave, by the phrases of the table and those that `taught` knows.
     pub fn leaves(&self, taught: impl Fn(&str) -> bool) -> bool {
         let asks = |text: &str| {
-            phrase::table().all(text).iter().any(|hit| hit.meaning == Meaning::Leave)
+            says_leave(text)
                 || taught(text)
                 || ALONE.contains(&bare(text).as_str())
         };
@@ -69,13 +69,25 @@ impl Letter {
     }
 }
 
+/// Whether a phrase of the table asks to leave, and none that it stands in says no.
+fn says_leave(text: &str) -> bool {
+    let hits = phrase::table().all(text);
+    let stays = |at| {
+        hits.iter().any(|hit| hit.meaning == Meaning::Stay && (hit.at..hit.end).contains(&at))
+    };
+    hits.iter().any(|hit| hit.meaning == Meaning::Leave && !stays(hit.at))
+}
+
 /// Lower case, without what stands around the words.
 fn bare(text: &str) -> String {
     phrase::fold(text.trim_matches(|c: char| !c.is_alphanumeric()))
 }
 
-fn is_answer(subject: &str) -> bool {
-    const PREFIXES: [&str; 8] = ["re:", "aw:", "antw:", "sv:", "r:", "fwd:", "fw:", "wg:"];
+/// Whether a subject says that a mail answers another, or passes it on.
+pub(crate) fn is_answer(subject: &str) -> bool {
+    const PREFIXES: [&str; 12] = [
+        "re:", "aw:", "antw:", "sv:", "r:", "fwd:", "fw:", "wg:", "tr:", "rv:", "doorst:", "vs:",
+    ];
     let subject = subject.trim_start().to_ascii_lowercase();
     PREFIXES.iter().any(|prefix| subject.starts_with(prefix))
 }
@@ -98,8 +110,11 @@ fn is_automatic(head: &Head<'_>, from: &[String]) -> bool {
     const PROGRAMS: [&str; 5] =
         ["mailer-daemon", "postmaster", "noreply", "no-reply", "donotreply"];
     let local = from.first().and_then(|from| from.split('@').next()).unwrap_or_default();
+    let report =
+        head.get("content-type").is_some_and(|value| mime::starts(value, b"multipart/report"));
     submitted
         || nobody
+        || report
         || says("precedence", &[b"bulk", b"list", b"junk", b"auto"])
         || MARKS.iter().any(|mark| head.has(mark))
         || PROGRAMS.iter().any(|program| local.eq_ignore_ascii_case(program))
@@ -198,6 +213,9 @@ mod tests {
             ("AW: News", "Bitte nehmen Sie mich aus dem Verteiler.\nAnna"),
             ("Re: News", "please remove me from this list"),
             ("Re: News", "> Newsletter\n> abbestellen\nbitte abbestellen"),
+            ("Frage", "Wie bestelle ich den Newsletter ab?"),
+            ("Frage", "Löschen Sie bitte meine Daten."),
+            ("Frage", "Warum kann ich mich nicht abmelden?"),
         ] {
             assert!(leaves(subject, body), "{subject} / {body}");
         }
@@ -220,6 +238,9 @@ mod tests {
                 "Danke\n\nVon: Redaktion\nGesendet: Montag\nAn: Anna\n\nNewsletter abbestellen",
             ),
             ("Re: Bitte abmelden?", "Nein, ich bleibe."),
+            ("Frage", "Ich möchte mich nicht abmelden, nur die Adresse ändern."),
+            ("Frage", "Bitte melden Sie mich nicht ab!"),
+            ("Re: News", "Please do not unsubscribe me."),
             ("Re: Radwege", "Der Stop an der Ampel dauert zu lange."),
         ] {
             assert!(!leaves(subject, body), "{subject} / {body}");
@@ -236,6 +257,7 @@ mod tests {
             "List-Id: <x.example.org>\r\n",
             "Return-Path: <>\r\n",
             "X-Autoreply: yes\r\n",
+            "Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n",
         ] {
             assert!(mail(head, "Hallo").automatic, "{head}");
         }

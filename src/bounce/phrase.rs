@@ -61,6 +61,8 @@ pub enum Meaning {
     Complaint,
     /// A person wants to leave.
     Leave,
+    /// A person does not want to leave.
+    Stay,
     /// A subject of a read receipt.
     Receipt,
 }
@@ -357,6 +359,7 @@ fn section(name: &str) -> Option<Meaning> {
         "at recipient" => Meaning::AtRecipient,
         "complaint" => Meaning::Complaint,
         "leave" => Meaning::Leave,
+        "stay" => Meaning::Stay,
         "after content" => Meaning::AfterContent,
         "subject" => Meaning::Subject,
         "daemon" => Meaning::Daemon,

@@ -68,6 +68,16 @@ pub fn of(before: &str, after: &str, echo: bool) -> Option<Place> {
                     | '「'
             )
     };
+    // "Jo Muster<mailto:jo@example.org>", alone in its line: a name and its address.
+    if let Some(name) = before.strip_suffix("<mailto:")
+        && after.trim() == ">"
+        && name.split_whitespace().count() <= 4
+        && !name.trim().is_empty()
+        && !name.contains([':', '.', ','])
+        && !is_foreign(name.trim())
+    {
+        return Some(Place::Line);
+    }
     let label = before.trim_end_matches(bare).trim_start_matches(bare);
     if label.ends_with("generated from") {
         return Some(Place::Labelled);

@@ -11,6 +11,7 @@ use super::dsn::Action;
 use super::failure;
 use super::mime::{self, Head, Limit, Media, Part};
 use super::notice::Notice;
+use super::person;
 use super::phrase::{self, Hit, Meaning};
 use super::reason::{Reason, Status};
 use super::returned::{self, Returned, Ties};
@@ -128,6 +129,8 @@ struct Outside<'a> {
     subject_hits: Vec<Hit>,
     /// The sender's name or an empty return path are a mail system's.
     daemon: bool,
+    /// The sender's name is a mail system's.
+    named: bool,
     /// It comes from a mailer daemon, or from nobody: no person writes so.
     unsigned: bool,
 }
@@ -135,6 +138,15 @@ struct Outside<'a> {
 impl Outside<'_> {
     fn subject_says(&self, meaning: Meaning) -> bool {
         self.subject_hits.iter().any(|hit| hit.meaning == meaning)
+    }
+
+    /// A person answers or passes something on: a notice in it is not about them.
+    fn is_passed_on(&self) -> bool {
+        let submitted = self.head.get("auto-submitted");
+        !self.daemon
+            && person::is_answer(&self.subject)
+            && submitted.is_none_or(|value| mime::starts(value, b"no"))
+            && autoreply::header(&self.head) == Header::Silent
     }
 }
 
@@ -156,7 +168,7 @@ fn outside(head: Head<'_>) -> Outside<'_> {
     let named = phrase::table().all(&from).iter().any(|hit| hit.meaning == Meaning::Daemon);
     let daemon = nobody || named;
     let unsigned = nobody || phrase::fold(&from).contains("mailer-daemon");
-    Outside { head, subject, subject_hits, daemon, unsigned }
+    Outside { head, subject, subject_hits, daemon, named, unsigned }
 }
 
 fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
@@ -171,7 +183,8 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
     let failed_field = outside.head.has("x-failed-recipients");
     let notice_like = outside.daemon || outside.subject_says(Meaning::Subject);
     let receipt = parts.iter().any(|part| part.media == Media::Disposition);
-    if !(reports || failed_field || notice_like || receipt) {
+    let systemic = reports || failed_field || mime::parameter(declared, "report-type").is_some();
+    if !(systemic || notice_like || receipt) || !systemic && outside.is_passed_on() {
         return unsuspicious(&outside, parts);
     }
     let words = words(parts);
@@ -202,10 +215,7 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
         own: own_addresses(&outside),
         returned: &returned,
         daemon: outside.unsigned,
-        systemic: reports
-            || failed_field
-            || outside.daemon
-            || mime::parameter(declared, "report-type").is_some(),
+        systemic: systemic || outside.daemon,
         subject_failed: outside.subject_says(Meaning::Subject),
         subject_delayed: outside.subject_says(Meaning::Delayed),
         answer: outside.head.has("in-reply-to") && !outside.subject_says(Meaning::Subject),
@@ -223,7 +233,7 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
             };
             report.recipients = vec![reader];
         } else if !reports {
-            report.kind = fallback(&outside, &notice);
+            report.kind = fallback(&outside, &notice, &report.ties);
         }
     }
     report
@@ -266,7 +276,7 @@ fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>]) -> Report {
 
 /// What a mail is that names nobody: an automatic reply, a mail like any other
 /// from somebody who is called postmaster, or for a person to read.
-fn fallback(outside: &Outside<'_>, notice: &Notice) -> Kind {
+fn fallback(outside: &Outside<'_>, notice: &Notice, ties: &Ties) -> Kind {
     if autoreply::header(&outside.head) == Header::Replied
         && !outside.subject_says(Meaning::Subject)
     {
@@ -276,10 +286,15 @@ fn fallback(outside: &Outside<'_>, notice: &Notice) -> Kind {
         return Kind::Autoreply;
     }
     let telling = notice.says(Meaning::Failed) || notice.says(Meaning::Delayed);
+    let understood = [Meaning::Arrived, Meaning::Filter, Meaning::AwayText, Meaning::Challenge]
+        .into_iter()
+        .any(|meaning| notice.says(meaning));
     match (outside.daemon, outside.subject_says(Meaning::Subject)) {
         (true, true) => Kind::Unclear,
         (true, false) if telling && notice.says_why() => Kind::Unclear,
         (false, true) if telling && notice.says_why() => Kind::Unclear,
+        // A mailer daemon writes about a mail of ours: a language that is not known.
+        (true, false) if outside.named && ties.delivery().is_some() && !understood => Kind::Unclear,
         _ => Kind::Other,
     }
 }

@@ -152,6 +152,7 @@ impl Learned {
             | Meaning::Filter
             | Meaning::Complaint
             | Meaning::Leave
+            | Meaning::Stay
             | Meaning::Receipt => None,
         })?;
         let recipient = Recipient {

@@ -5,7 +5,8 @@
 //! and counts against nobody.
 
 use super::reason::Reason;
-use super::record::Record;
+use super::record::{Recipient, Record};
+use super::returned;
 use crate::newsletter::definition::Bounces;
 use crate::store::value::Millis;
 
@@ -103,7 +104,7 @@ pub enum Effect {
 }
 
 /// What a report weighs for the recipient `address`, if it names them, else for the
-/// first who failed.
+/// first who failed behind a forwarding or an alias of theirs.
 pub fn weigh(record: &Record, address: &str) -> Weight {
     match record.kind.as_str() {
         "complaint" => match record.feedback.as_deref() {
@@ -117,7 +118,8 @@ pub fn weigh(record: &Record, address: &str) -> Weight {
                 let named = |a: &str| a.eq_ignore_ascii_case(address);
                 named(&r.address) || r.original.as_deref().is_some_and(named)
             });
-            let Some(recipient) = theirs.or_else(|| failed().next()) else {
+            let Some(recipient) = theirs.or_else(|| failed().find(|r| !is_foreign(record, r, address)))
+            else {
                 return Weight::Nothing;
             };
             let reason = Reason::parse(&recipient.reason).unwrap_or(Reason::Unspecified);
@@ -131,6 +133,23 @@ pub fn weigh(record: &Record, address: &str) -> Weight {
         }
         _ => Weight::Nothing,
     }
+}
+
+/// Whether what failed has nothing to do with a reader: another name at another domain,
+/// in a report that does not return a mail of ours.
+fn is_foreign(record: &Record, failed: &Recipient, address: &str) -> bool {
+    let returned = record
+        .message_id
+        .as_deref()
+        .and_then(|id| returned::token(id.trim_start_matches('<').split('@').next()?));
+    let alike = match (failed.address.rsplit_once('@'), address.rsplit_once('@')) {
+        (Some((name, domain)), Some((local, host))) => {
+            name.eq_ignore_ascii_case(local) || domain.eq_ignore_ascii_case(host)
+        }
+        // What an editor taught names nobody.
+        (None, _) | (_, None) => true,
+    };
+    returned.is_none() && !alike
 }
 
 /// What follows from a report at a moment.

@@ -219,7 +219,7 @@ pub fn from_html(html: &str) -> String {
 }
 
 fn entity(rest: &str) -> (&'static str, usize) {
-    const KNOWN: [(&str, &str); 14] = [
+    const KNOWN: [(&str, &str); 24] = [
         ("&lt;", "<"),
         ("&gt;", ">"),
         ("&amp;", "&"),
@@ -228,6 +228,16 @@ fn entity(rest: &str) -> (&'static str, usize) {
         ("&#39;", "'"),
         ("&#64;", "@"),
         ("&apos;", "'"),
+        ("&rsquo;", "'"),
+        ("&lsquo;", "'"),
+        ("&#8217;", "'"),
+        ("&#x2019;", "'"),
+        ("&ldquo;", "\""),
+        ("&rdquo;", "\""),
+        ("&bdquo;", "\""),
+        ("&#160;", " "),
+        ("&Auml;", "Ä"),
+        ("&Ouml;", "Ö"),
         ("&auml;", "ä"),
         ("&ouml;", "ö"),
         ("&uuml;", "ü"),
