@@ -15,6 +15,9 @@ const ALONE: [&str; 10] =
 /// Of the mails it answers, how many are looked at.
 const ANSWERED: usize = 20;
 
+/// The longest note of absence, in bytes.
+const LONGEST_NOTE: usize = 1500;
+
 /// What a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Letter {
@@ -59,11 +62,8 @@ pub fn read(raw: &[u8]) -> Letter {
 impl Letter {
     /// Whether they ask to leave, by the phrases of the table and those that `taught` knows.
     pub fn leaves(&self, taught: impl Fn(&str) -> bool) -> bool {
-        let asks = |text: &str| {
-            says_leave(text)
-                || taught(text)
-                || ALONE.contains(&bare(text).as_str())
-        };
+        let asks =
+            |text: &str| says_leave(text) || taught(text) || ALONE.contains(&bare(text).as_str());
         // In "Re: Newsletter abbestellen?" the words are ours, not theirs.
         asks(&self.words) || !is_answer(&self.subject) && asks(&self.subject)
     }
@@ -72,10 +72,23 @@ impl Letter {
 /// Whether a phrase of the table asks to leave, and none that it stands in says no.
 fn says_leave(text: &str) -> bool {
     let hits = phrase::table().all(text);
-    let stays = |at| {
-        hits.iter().any(|hit| hit.meaning == Meaning::Stay && (hit.at..hit.end).contains(&at))
-    };
+    let stays =
+        |at| hits.iter().any(|hit| hit.meaning == Meaning::Stay && (hit.at..hit.end).contains(&at));
     hits.iter().any(|hit| hit.meaning == Meaning::Leave && !stays(hit.at))
+}
+
+/// Whether somebody's own words are a note of absence that a program sent: short, with
+/// two things only such notes say, no question and no wish to leave.
+pub(crate) fn is_away(text: &str) -> bool {
+    let own = own_words(text);
+    if own.len() > LONGEST_NOTE || own.contains('?') {
+        return false;
+    }
+    let mut hits = phrase::table().all(&own.split_whitespace().collect::<Vec<_>>().join(" "));
+    hits.retain(|hit| hit.meaning == Meaning::AwayNote);
+    hits.sort_by_key(|hit| hit.at);
+    hits.dedup_by(|next, before| next.at < before.end);
+    hits.len() >= 2 && !says_leave(&own)
 }
 
 /// Lower case, without what stands around the words.
@@ -85,9 +98,8 @@ fn bare(text: &str) -> String {
 
 /// Whether a subject says that a mail answers another, or passes it on.
 pub(crate) fn is_answer(subject: &str) -> bool {
-    const PREFIXES: [&str; 12] = [
-        "re:", "aw:", "antw:", "sv:", "r:", "fwd:", "fw:", "wg:", "tr:", "rv:", "doorst:", "vs:",
-    ];
+    const PREFIXES: [&str; 12] =
+        ["re:", "aw:", "antw:", "sv:", "r:", "fwd:", "fw:", "wg:", "tr:", "rv:", "doorst:", "vs:"];
     let subject = subject.trim_start().to_ascii_lowercase();
     PREFIXES.iter().any(|prefix| subject.starts_with(prefix))
 }

@@ -53,6 +53,8 @@ pub enum Meaning {
     Away,
     /// Words only an automatic reply has.
     AwayText,
+    /// Words of a note of absence; two of them are one.
+    AwayNote,
     /// The receiver wants the sender to prove something first.
     Challenge,
     /// A notice about spam, viruses or attachments to somebody who is not the sender.
@@ -369,6 +371,7 @@ fn section(name: &str) -> Option<Meaning> {
         "quoted" => Meaning::Quoted,
         "away" => Meaning::Away,
         "away text" => Meaning::AwayText,
+        "away note" => Meaning::AwayNote,
         "challenge" => Meaning::Challenge,
         "filter" => Meaning::Filter,
         "receipt" => Meaning::Receipt,

@@ -144,6 +144,7 @@ impl Outside<'_> {
     fn is_passed_on(&self) -> bool {
         let submitted = self.head.get("auto-submitted");
         !self.daemon
+            && self.head.has("return-path")
             && person::is_answer(&self.subject)
             && submitted.is_none_or(|value| mime::starts(value, b"no"))
             && autoreply::header(&self.head) == Header::Silent
@@ -256,7 +257,8 @@ fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>]) -> Report {
         return report;
     }
     let replied = autoreply::header(&outside.head) == Header::Replied;
-    if replied || autoreply::subject(folded, &outside.subject_hits) {
+    let away = || person::is_away(&words(parts));
+    if replied || autoreply::subject(folded, &outside.subject_hits) || away() {
         report.kind = Kind::Autoreply;
     }
     if outside.subject_says(Meaning::Challenge) || replied {

@@ -148,6 +148,7 @@ impl Learned {
             | Meaning::Quoted
             | Meaning::Away
             | Meaning::AwayText
+            | Meaning::AwayNote
             | Meaning::Challenge
             | Meaning::Filter
             | Meaning::Complaint

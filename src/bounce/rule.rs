@@ -118,7 +118,8 @@ pub fn weigh(record: &Record, address: &str) -> Weight {
                 let named = |a: &str| a.eq_ignore_ascii_case(address);
                 named(&r.address) || r.original.as_deref().is_some_and(named)
             });
-            let Some(recipient) = theirs.or_else(|| failed().find(|r| !is_foreign(record, r, address)))
+            let Some(recipient) =
+                theirs.or_else(|| failed().find(|r| !is_foreign(record, r, address)))
             else {
                 return Weight::Nothing;
             };
