@@ -17,6 +17,9 @@ const PERCENT: i64 = 5;
 /// dead address is more than five percent.
 const AT_LEAST: i64 = 20;
 
+/// How the sentence ends that says why something is held back.
+pub const HELD: &str = "bounced within an hour";
+
 /// Remembers for one step which domains are held back.
 #[derive(Debug, Default)]
 pub struct Breaker {
@@ -64,7 +67,7 @@ impl Breaker {
 }
 
 fn sentence(what: &str) -> String {
-    format!("more than {PERCENT} % of {what} bounced within an hour")
+    format!("more than {PERCENT} % of {what} {HELD}")
 }
 
 /// Deliveries that bounced within the window (probes not counted: most of them do), of a domain or of all.

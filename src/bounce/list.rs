@@ -94,6 +94,20 @@ pub async fn page(
     .await)
 }
 
+/// How many reports before this one wait for a person.
+///
+/// # Errors
+/// The database failed.
+pub async fn waiting(store: &Store, before: BounceId) -> sqlx::Result<i64> {
+    let (count,): (i64,) = read!(store, |db| sqlx::query_as(
+        "select count(*) from bounce where verdict = 'review' and id < $1"
+    )
+    .bind(before)
+    .fetch_one(db)
+    .await)?;
+    Ok(count)
+}
+
 words! {
     /// What sums are made over.
     Over {

@@ -7,6 +7,7 @@ use sqlx::types::Json;
 
 use rundbrief_subscribers::standing::{Event, Reason as By};
 
+use super::breaker;
 use super::follow::{self, About};
 use super::inbox::BounceId;
 use super::phrase::{self, Meaning, Table};
@@ -17,8 +18,8 @@ use super::rule::{self, Weight};
 use super::tie::{self, Tied};
 use super::verdict::{self, Verdict};
 use crate::errand::outcome;
-use crate::store::Tx;
 use crate::store::value::Millis;
+use crate::store::{Store, Tx};
 use crate::subscriber::standing::{self, Cause};
 use crate::webhook::event;
 use crate::{on, row, words};
@@ -234,6 +235,59 @@ pub async fn decide(
     .map(drop))?;
     audit(tx, "decided", id, decision.as_str(), now).await?;
     Ok(outcome)
+}
+
+/// Reports that one transaction decides.
+const AT_ONCE: i64 = 500;
+
+/// What deciding about everything that was held back did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// So many were decided.
+    pub decided: u64,
+    /// So many wait on: they are tied to nobody any more.
+    pub untied: u64,
+}
+
+/// Decides about all that the breaker held back, the oldest first.
+///
+/// # Errors
+/// See [`Error`]; what was decided until then stays decided.
+pub async fn release(store: &Store, decision: Decision, now: Millis) -> Result<Released, Error> {
+    let mut released = Released::default();
+    let mut last = BounceId(0);
+    loop {
+        let mut tx = store.begin().await?;
+        let ids: Vec<(BounceId,)> = on!(tx, |c| sqlx::query_as(
+            "select id from bounce
+             where verdict = 'review' and id > $1 and why like $2
+             order by id limit $3"
+        )
+        .bind(last)
+        .bind(format!("more than % {}", breaker::HELD))
+        .bind(AT_ONCE)
+        .fetch_all(c)
+        .await)?;
+        let Some((end,)) = ids.last() else { return Ok(released) };
+        last = *end;
+        for (id,) in ids {
+            match decide(&mut tx, id, decision, None, now).await {
+                Ok(_) => released.decided += 1,
+                Err(Error::Untied(_)) => released.untied += 1,
+                // Somebody else was faster.
+                Err(Error::Decided(..)) => {}
+                Err(
+                    error @ (Error::Missing(_)
+                    | Error::Phrase
+                    | Error::Reasonless
+                    | Error::Standing(_)
+                    | Error::Database(_)
+                    | Error::Other(_)),
+                ) => return Err(error),
+            }
+        }
+        tx.commit().await?;
+    }
 }
 
 async fn held(tx: &mut Tx, id: BounceId) -> sqlx::Result<Option<Held>> {

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Context, exit};
+use super::subscriber::newsletter_named;
+use super::{Context, Open, exit};
 use crate::bounce::inbox::{self, BounceId, Intake, Received};
 use crate::bounce::list::{self, Filter, Look, Over, Printed};
 use crate::bounce::reason::Reason;
@@ -15,6 +16,7 @@ use crate::bounce::review::{self, Decision};
 use crate::bounce::verdict::{self, Ours, Verdict};
 use crate::bounce::{mime, report};
 use crate::store::value::Millis;
+use crate::subscriber::standing;
 
 /// What can be done with one.
 #[derive(Debug, clap::Subcommand)]
@@ -75,10 +77,14 @@ pub struct List {
 #[derive(Debug, clap::Args)]
 pub struct Review {
     /// The bounce
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", group = "what")]
     id: Option<BounceId>,
+    /// All that were held back because too much bounced at once; --as as-read lets follow
+    /// what follows from each, --as nothing ignores them
+    #[arg(long, group = "what", requires = "decision", conflicts_with_all = ["phrase", "take_back"])]
+    held: bool,
     /// as-read, hard, soft, complaint, leave, nothing
-    #[arg(long = "as", value_name = "DECISION", value_parser = decision, requires = "id")]
+    #[arg(long = "as", value_name = "DECISION", value_parser = decision, requires = "what")]
     decision: Option<Decision>,
     /// Keep these words, so that the next mail with them is understood: for hard and soft
     /// with --reason, for leave without
@@ -90,6 +96,12 @@ pub struct Review {
     /// Take back what this bounce did to its reader
     #[arg(long, requires = "id", conflicts_with = "decision")]
     take_back: bool,
+    /// List only what came before this bounce: the next page
+    #[arg(long, value_name = "ID", conflicts_with = "what")]
+    before: Option<BounceId>,
+    /// List at most so many
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: u16,
 }
 
 fn reason(word: &str) -> Result<Reason, String> {
@@ -249,6 +261,9 @@ async fn read(context: &Context, files: &[PathBuf]) -> anyhow::Result<ExitCode> 
 
 async fn show(context: &Context, list: List) -> anyhow::Result<ExitCode> {
     let open = context.open().await?;
+    if let Some(name) = &list.newsletter {
+        newsletter_named(&open.store, name).await?;
+    }
     let filter = Filter {
         newsletter: list.newsletter,
         domain: list.domain,
@@ -282,20 +297,18 @@ async fn show(context: &Context, list: List) -> anyhow::Result<ExitCode> {
 
 async fn decide(context: &Context, asked: Review) -> anyhow::Result<ExitCode> {
     let open = context.open().await?;
-    let Some(id) = asked.id else {
-        let filter = Filter { verdict: Some(Verdict::Review), ..Filter::default() };
-        for line in list::page(&open.store, &filter, None, 100).await? {
-            let look = list::look(&open.store, line.id).await?;
-            print(context, line.into(), Some(look));
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
+    if asked.held {
+        return release(context, &open, asked.decision).await;
+    }
+    let Some(id) = asked.id else { return waiting(context, &open, &asked).await };
     let outcome = match (asked.decision, asked.take_back) {
         (None, false) => {
             let after = BounceId(id.0.saturating_add(1));
             let page = list::page(&open.store, &Filter::default(), Some(after), 1).await?;
-            let line =
-                page.into_iter().find(|line| line.id == id).ok_or(review::Error::Missing(id))?;
+            let line = page
+                .into_iter()
+                .find(|line| line.id == id)
+                .ok_or_else(|| fault(review::Error::Missing(id)))?;
             let look = list::look(&open.store, id).await?;
             print(context, line.into(), Some(look));
             return Ok(ExitCode::SUCCESS);
@@ -304,16 +317,76 @@ async fn decide(context: &Context, asked: Review) -> anyhow::Result<ExitCode> {
             let phrase = asked.phrase.as_deref().map(|words| (words, asked.reason));
             let mut tx = open.store.begin().await?;
             let outcome = match decision {
-                Some(decision) => review::decide(&mut tx, id, decision, phrase, now()).await?,
-                None if take_back => review::take_back(&mut tx, id, now()).await?,
+                Some(decision) => review::decide(&mut tx, id, decision, phrase, now()).await,
+                None if take_back => review::take_back(&mut tx, id, now()).await,
                 None => return Ok(exit::Code::Usage.into()),
             };
+            let outcome = outcome.map_err(fault)?;
             tx.commit().await?;
             outcome
         }
     };
     context.output.result(&serde_json::json!({"bounce": id, "outcome": outcome}), &outcome);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What waits, a page of it, and how much more there is.
+async fn waiting(context: &Context, open: &Open, asked: &Review) -> anyhow::Result<ExitCode> {
+    let filter = Filter { verdict: Some(Verdict::Review), ..Filter::default() };
+    let page = list::page(&open.store, &filter, asked.before, i64::from(asked.limit)).await?;
+    let last = page.last().map(|line| line.id);
+    for line in page {
+        let look = list::look(&open.store, line.id).await?;
+        print(context, line.into(), Some(look));
+    }
+    if let Some(last) = last {
+        let more = list::waiting(&open.store, last).await?;
+        if more > 0 {
+            context.output.remark(format_args!(
+                "{more} more wait: `rundbrief bounce review --before {last}`"
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Decides about all that the breaker held back.
+async fn release(
+    context: &Context,
+    open: &Open,
+    decision: Option<Decision>,
+) -> anyhow::Result<ExitCode> {
+    let Some(decision @ (Decision::AsRead | Decision::Nothing)) = decision else {
+        let message = "--held goes with --as as-read or --as nothing; decide others one by one";
+        return Err(exit::Fault::new(exit::Code::Usage, message).into());
+    };
+    let done = review::release(&open.store, decision, now()).await.map_err(fault)?;
+    let text = format!("{} held back were decided as {decision}", done.decided);
+    context.output.result(&done, text);
+    if done.untied > 0 {
+        context.output.remark(format_args!(
+            "{} are tied to nobody any more and wait on: --held --as nothing ends them",
+            done.untied
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What somebody asked that cannot be is no mistake of the program.
+fn fault(error: review::Error) -> anyhow::Error {
+    let code = match &error {
+        review::Error::Missing(_)
+        | review::Error::Decided(..)
+        | review::Error::Untied(_)
+        | review::Error::Standing(standing::Error::Missing | standing::Error::Refused(_)) => {
+            exit::Code::Data
+        }
+        review::Error::Phrase | review::Error::Reasonless => exit::Code::Usage,
+        review::Error::Standing(standing::Error::Database(_))
+        | review::Error::Database(_)
+        | review::Error::Other(_) => return error.into(),
+    };
+    exit::Fault::new(code, error.to_string()).into()
 }
 
 #[derive(Serialize)]

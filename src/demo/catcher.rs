@@ -86,7 +86,7 @@ impl Drop for Catcher {
 async fn talk(stream: TcpStream, shared: Arc<Shared>) {
     // A client that goes away in the middle is its own business.
     let _ = stream.set_nodelay(true);
-    let limits = Limits { mail_bytes: MAIL_BYTES, silence: SILENCE };
+    let limits = Limits { mail_bytes: MAIL_BYTES, silence: SILENCE, idle: SILENCE };
     let Ok(mut session) = Session::greet(stream, Protocol::Smtp, "catcher.example", limits).await
     else {
         return;

@@ -24,6 +24,9 @@ use crate::store::value::Millis;
 const SESSIONS: usize = 20;
 /// The longest silence of the mail server (RFC 5321 section 4.5.3.2 asks for five minutes).
 const SILENCE: Duration = Duration::from_secs(300);
+/// The longest silence without a mail under way: clients that only hold a session open
+/// must not keep the mail server out.
+const IDLE: Duration = Duration::from_secs(20);
 /// Access to the socket's file: the folder decides who reaches it.
 const SOCKET_MODE: u32 = 0o666;
 
@@ -177,7 +180,7 @@ async fn serve(
         Protocol::Lmtp => (server::Protocol::Lmtp, Intake::Lmtp),
         Protocol::Smtp => (server::Protocol::Smtp, Intake::Smtp),
     };
-    let limits = Limits { mail_bytes: mime::MAX_BYTES, silence: SILENCE };
+    let limits = Limits { mail_bytes: mime::MAX_BYTES, silence: SILENCE, idle: IDLE };
     let mut session = Session::greet(stream, spoken, name, limits).await?;
     let mut step = Step::default();
     while let Some(request) = session.next().await? {

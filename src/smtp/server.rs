@@ -31,8 +31,10 @@ pub enum Protocol {
 pub struct Limits {
     /// The largest mail, in bytes.
     pub mail_bytes: usize,
-    /// The longest silence of the client.
+    /// The longest silence of the client within a mail.
     pub silence: Duration,
+    /// The longest silence of one that has no mail under way: it holds a place for nothing.
+    pub idle: Duration,
 }
 
 /// A mail as it came.
@@ -325,7 +327,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn fill(&mut self) -> std::io::Result<bool> {
         let mut bytes = [0; READ_BYTES];
-        match timeout(self.limits.silence, self.stream.read(&mut bytes)).await {
+        let busy = self.from.is_some();
+        let silence = if busy { self.limits.silence } else { self.limits.idle };
+        match timeout(silence, self.stream.read(&mut bytes)).await {
             Err(_) => {
                 self.say("421 4.4.2 Silent for too long").await?;
                 Ok(false)
@@ -382,7 +386,8 @@ mod tests {
     use tokio::io::duplex;
 
     fn limits() -> Limits {
-        Limits { mail_bytes: 200, silence: Duration::from_secs(5) }
+        let silence = Duration::from_secs(5);
+        Limits { mail_bytes: 200, silence, idle: silence }
     }
 
     /// Plays the client's lines, accepts everybody but `no@…`, and returns all that was said.

@@ -357,3 +357,19 @@ async fn a_mailbox_in_a_file_goes_on_where_it_was_left(app: App) {
     assert_eq!(step.new, 1, "another file is read from its beginning");
     assert_eq!(stored(&app).await, 6);
 }
+
+#[tokio::test]
+async fn who_only_holds_a_session_open_is_shown_out_sooner() {
+    use rundbrief::smtp::server::{Limits, Protocol, Session};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let idle = Duration::from_millis(1);
+    let limits = Limits { mail_bytes: 200, silence: Duration::MAX, idle };
+    let (mut client, server) = tokio::io::duplex(1024);
+    client.write_all(b"LHLO me\r\n").await.unwrap();
+    let mut session = Session::greet(server, Protocol::Lmtp, "catch", limits).await.unwrap();
+    assert!(session.next().await.unwrap().is_none());
+    drop(session);
+    let mut said = String::new();
+    client.read_to_string(&mut said).await.unwrap();
+    assert!(said.ends_with("421 4.4.2 Silent for too long\r\n"), "{said}");
+}

@@ -7,6 +7,7 @@ mod archive;
 mod article_cli;
 mod bounce;
 mod bounce_reading;
+mod bounce_review;
 mod certificate;
 mod circle;
 mod collect;
