@@ -11,6 +11,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::config::layer;
 use crate::store::value::Millis;
 use crate::store::{Store, Tx};
 use crate::{key, on, read, row};
@@ -82,6 +83,10 @@ pub fn parse(text: &str, name: &Path) -> Result<Definition, Fault> {
         let what: Vec<&str> = error.message().lines().map(str::trim).collect();
         fault(line, what.join("; "))
     })?;
+    if let Some((table, field, what)) = definition.faults().into_iter().next() {
+        let line = layer::line_of(text, &table.split('.').chain([field]).collect::<Vec<_>>());
+        return Err(fault(line, format!("{table}.{field}: {what}")));
+    }
     if let Err(refusal) = definition.brand.brand() {
         let table = text.lines().position(|line| line.trim_start().starts_with("[brand"));
         return Err(fault(table.map(|line| line + 1), refusal.to_string()));

@@ -1,10 +1,11 @@
 //! Where bounces are fetched from or handed over: IMAP, POP3, a file, a socket.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::network::is_loopback;
 use super::secret::Secret;
 use super::transport::Tls;
 
@@ -216,7 +217,7 @@ impl TryFrom<MboxFields> for Mbox {
 /// Implicit TLS unless told; none on this machine only.
 fn encryption(tls: Option<Tls>, host: &str) -> Result<Tls, String> {
     let tls = tls.unwrap_or(Tls::Implicit);
-    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let here = is_loopback(host);
     if tls == Tls::None && !here {
         return Err("a password is never sent without TLS, but on this machine; set tls = \"implicit\" or \"starttls\"".into());
     }

@@ -98,6 +98,11 @@ impl<'de> Deserialize<'de> for PublicAddress {
     }
 }
 
+/// Whether a host is this machine: `localhost`, or a number of loopback.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IpRange {

@@ -65,7 +65,8 @@ pub fn addresses(material: &Material<'_>) -> BTreeMap<String, String> {
         let links = links.filter(|url| url.is_web());
         links.map(|url| (url.as_str().to_owned(), record.title.clone()))
     });
-    foot.chain(articles).filter(|(url, _)| !url.starts_with(&material.office.base)).collect()
+    let own = |url: &str| Url::parse(url).is_ok_and(|url| material.office.owns(&url));
+    foot.chain(articles).filter(|(url, _)| !own(url)).collect()
 }
 
 /// Asks every address that nothing fresh is known of, and says what was found.
@@ -96,7 +97,10 @@ pub async fn check(
             "is this machine online? check again when it is",
         )]);
     }
-    remember(store, &asked).await?;
+    // What failed on the way may work in a minute: it is asked again next time.
+    let lasting: Vec<&Known> =
+        asked.iter().filter(|one| one.dead != 0 || !one.why.starts_with(UNREACHABLE)).collect();
+    remember(store, &lasting).await?;
     known.extend(asked);
     Ok(findings(&wanted, &known))
 }
@@ -196,8 +200,8 @@ async fn ask(
     asked.concat().await
 }
 
-/// Dead, or only doubtful: a server that refuses strangers or is busy may well answer
-/// a reader.
+/// Dead, or only doubtful: a server that refuses strangers or is busy, a way that is
+/// cut, a name server that is silent may well answer a reader.
 fn judge(error: &Error) -> (bool, String) {
     match error {
         Error::Status { status, .. } if matches!(status.as_u16(), 404 | 410) => {
@@ -205,10 +209,11 @@ fn judge(error: &Error) -> (bool, String) {
         }
         Error::Status { status, .. } => (false, format!("which answers {}", status.as_u16())),
         Error::NotPublic(_) | Error::Scheme(_) => (true, "which no reader can reach".to_owned()),
-        Error::Redirects(_) => (true, "which redirects without end".to_owned()),
+        Error::Redirects(_) => (false, "which redirects without end".to_owned()),
         Error::TooLarge(_) => (false, String::new()),
         Error::TooSlow(_) => (false, "which answers too slowly".to_owned()),
-        Error::Broken { reason, .. } => (true, format!("{UNREACHABLE}: {reason}")),
+        Error::NoHost(_) => (true, format!("{UNREACHABLE}: there is no such host")),
+        Error::Broken { reason, .. } => (false, format!("{UNREACHABLE}: {reason}")),
     }
 }
 
@@ -226,7 +231,7 @@ async fn known(store: &Store, wanted: &BTreeMap<String, String>) -> sqlx::Result
     Ok(known)
 }
 
-async fn remember(store: &Store, asked: &[Known]) -> sqlx::Result<()> {
+async fn remember(store: &Store, asked: &[&Known]) -> sqlx::Result<()> {
     let mut tx = store.begin().await?;
     for one in asked {
         on!(tx, |c| sqlx::query(

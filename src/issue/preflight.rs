@@ -9,11 +9,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rundbrief_templates::mail::Mail;
 use rundbrief_templates::slot::{Slot, Slots};
+use url::Url;
 
 use super::archive::Piece;
 use super::content::Form;
 use super::freeze::{Material, PICTURES_MAX};
 use crate::article::{Image, Record};
+use crate::letter::address::Office;
+use crate::source::reach;
 use crate::words;
 
 /// Bytes of HTML beyond which Gmail clips a mail (it cuts near 102 kB).
@@ -103,7 +106,9 @@ pub fn check(
     let mut findings = Vec::new();
     let zone = material.definition.time_zone.zone();
     let today = zone.to_datetime(now).date();
+    own_address(material.office, &mut findings);
     imprint(material, &mut findings);
+    standing(material, today, &mut findings);
     envelope(material, today, &mut findings);
     articles(material, titles, now, today, &mut findings);
     for title in shown_before {
@@ -136,7 +141,35 @@ fn imprint(material: &Material<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Subject, preheader, editorial.
+/// What stands in every issue: title, claim, logo, imprint, signature, foot.
+fn standing(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
+    let definition = material.definition;
+    for (table, field, what) in definition.faults() {
+        let remedy = "correct it in the newsletter's file and apply it again";
+        findings.push(Finding::blocks(format!("{table}.{field}"), what, remedy));
+    }
+    words_of("title", definition.title.as_str(), today, findings);
+    if let Some(claim) = &definition.claim {
+        words_of("claim", claim.as_str(), today, findings);
+    }
+    if let Some(logo) = &definition.brand.logo {
+        words_of("brand.logo.alt", &logo.alt, today, findings);
+    }
+    for line in definition.brand.footer.iter().flatten() {
+        words_of("brand.footer", line, today, findings);
+    }
+    for line in &material.issue.content.0.signature {
+        words_of("signature", line, today, findings);
+    }
+    let imprint = &definition.imprint;
+    let must = [&imprint.name, &imprint.representative, &imprint.street, &imprint.place];
+    let may = [&imprint.country, &imprint.responsible, &imprint.authority, &imprint.register];
+    for text in must.into_iter().chain(may.into_iter().flatten()) {
+        left_behind("imprint", text, findings);
+    }
+}
+
+/// Subject, preheader, editorial, headings of sections.
 fn envelope(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
     let issue = material.issue;
     let subject = issue.subject.trim();
@@ -166,6 +199,11 @@ fn envelope(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
     {
         words_of(place, text, today, findings);
     }
+    for section in &material.issue.content.0.sections {
+        if let Some(title) = &section.title {
+            words_of(&format!("section {title:?}"), title, today, findings);
+        }
+    }
 }
 
 fn articles(
@@ -191,6 +229,7 @@ fn articles(
         let record = &piece.record;
         words_of(&record.title, &record.title, today, findings);
         words_of(&record.title, &record.teaser, today, findings);
+        other_words(record, findings);
         if shouts(&record.title) {
             findings.push(Finding::look(&record.title, "shouts", "write the title as a sentence"));
         }
@@ -217,16 +256,39 @@ fn over(material: &Material<'_>, record: &Record, now: Timestamp, findings: &mut
 
 /// What was left behind, and last year's date.
 fn words_of(place: &str, text: &str, today: Date, findings: &mut Vec<Finding>) {
-    let lower = text.to_lowercase();
-    if let Some(mark) = LEFT_BEHIND.iter().find(|mark| lower.contains(**mark)) {
-        let what = format!("contains {mark:?}, which a template left behind");
-        findings.push(Finding::blocks(place, what, "write what belongs there"));
-    }
+    left_behind(place, text, findings);
     let last_year = (today.year() - 1).to_string();
     let numbers = text.split(|c: char| !c.is_ascii_digit());
     if numbers.into_iter().any(|number| number == last_year) {
         let what = format!("names the year {last_year}");
         findings.push(Finding::look(place, what, "is it meant, or was it copied?"));
+    }
+}
+
+/// Marks of a template, and blind text.
+fn left_behind(place: &str, text: &str, findings: &mut Vec<Finding>) {
+    let lower = text.to_lowercase();
+    if let Some(mark) = LEFT_BEHIND.iter().find(|mark| lower.contains(**mark)) {
+        let what = format!("contains {mark:?}, which a template left behind");
+        findings.push(Finding::blocks(place, what, "write what belongs there"));
+    }
+}
+
+/// What else of an article a reader sees, in the mail or on its page: whole texts may name
+/// any year.
+fn other_words(record: &Record, findings: &mut Vec<Finding>) {
+    let title = &record.title;
+    let own = [record.subtitle.as_deref(), Some(record.body.as_str())].into_iter().flatten();
+    let place = record.event.as_ref().and_then(|event| event.place.as_deref());
+    let links = record.links.iter().map(|link| &*link.text);
+    let lists = record.kicker.iter().chain(&record.authors).map(String::as_str);
+    let texts: Vec<&str> = own.chain(lists).chain(place).chain(links).collect();
+    left_behind(&format!("{title}: text"), &texts.join("\n"), findings);
+    for image in &record.images {
+        let texts = [Some(&image.alt), image.caption.as_ref(), image.credit.as_ref()];
+        for text in texts.into_iter().flatten() {
+            left_behind(&format!("{title}: picture {}", name(image)), text, findings);
+        }
     }
 }
 
@@ -293,7 +355,7 @@ fn links(
             };
             findings.push(Finding::look(&record.title, what, &remedy));
         }
-        if let Some(why) = private(link.url.as_str(), &material.office.base) {
+        if let Some(why) = private(link.url.as_str(), material.office) {
             let what = format!("links to {}, {why}", link.url);
             findings.push(Finding::blocks(&record.title, what, "link to its public address"));
         }
@@ -306,26 +368,26 @@ fn target<'p>(pieces: &'p [Piece], url: &str) -> Option<&'p str> {
     pieces.iter().find(of).map(|piece| piece.record.title.as_str())
 }
 
-/// Why no reader reaches an address; our own is taken as it is.
-fn private(address: &str, own: &str) -> Option<&'static str> {
-    if address.starts_with(own) {
-        return None;
-    }
-    let url = url::Url::parse(address).ok()?;
-    match url.host()? {
-        url::Host::Ipv4(ip) if ip.is_private() || ip.is_loopback() || ip.is_link_local() => {
-            Some("an address of a private network")
-        }
-        url::Host::Ipv6(ip) if ip.is_loopback() || ip.is_unique_local() => {
-            Some("an address of a private network")
-        }
-        url::Host::Ipv4(_) | url::Host::Ipv6(_) => Some("a number instead of a name"),
-        url::Host::Domain(name) => {
-            let inner = [".local", ".localhost", ".internal", ".intranet", ".lan", ".home.arpa"];
-            let inner = inner.iter().any(|end| name.ends_with(end));
-            (inner || !name.contains('.')).then_some("a name that only a private network knows")
-        }
-    }
+/// Why no reader reaches an address; our own is looked at once for all.
+fn private(address: &str, office: &Office) -> Option<&'static str> {
+    let url = Url::parse(address).ok()?;
+    if office.owns(&url) { None } else { reach::hidden(&url) }
+}
+
+/// Whether readers reach the links of our own: web version, preferences, unsubscribing.
+/// Where all mail is handed over on this machine, it may be a trial.
+fn own_address(office: &Office, findings: &mut Vec<Finding>) {
+    let url = Url::parse(&office.base);
+    let Some(why) = url.ok().as_ref().and_then(reach::hidden) else { return };
+    let what =
+        format!("the links to unsubscribe and to the web version lead to {}, {why}", office.base);
+    let place = "web.address";
+    let remedy =
+        "set the address that readers reach in rundbrief.toml before anybody else gets a mail";
+    findings.push(match office.at_home {
+        true => Finding::look(place, what, remedy),
+        false => Finding::blocks(place, what, remedy),
+    });
 }
 
 /// More than a word in capitals, or marks in a row.

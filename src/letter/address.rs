@@ -2,8 +2,10 @@
 //! that what a mail links to is what the web serves.
 
 use rundbrief_subscribers::address::EmailAddress;
+use url::Url;
 
 use crate::config::Config;
+use crate::config::network::is_loopback;
 use crate::newsletter::field::Slug;
 
 /// Where we are on the network, as mails name it.
@@ -15,6 +17,8 @@ pub struct Office {
     pub domain: String,
     /// Mailbox for `List-Unsubscribe: <mailto:…>`.
     pub unsubscribe: Option<EmailAddress>,
+    /// Every transport is on loopback: a trial, or a mail server on this machine.
+    pub at_home: bool,
 }
 
 impl Office {
@@ -29,7 +33,13 @@ impl Office {
             domain: config.mail.domain.clone(),
             unsubscribe: mailbox
                 .map_err(|error| anyhow::anyhow!("rundbrief.toml: mail.unsubscribe {error}"))?,
+            at_home: config.transport.values().all(|transport| is_loopback(&transport.host)),
         })
+    }
+
+    /// Whether an address is one of our own: the same scheme, host and port.
+    pub fn owns(&self, url: &Url) -> bool {
+        Url::parse(&self.base).is_ok_and(|base| base.origin() == url.origin())
     }
 
     /// Where a reader unsubscribes: GET shows, POST acts. The token follows.

@@ -16,6 +16,9 @@ use super::field::{
 };
 use crate::schedule;
 
+/// Digits that a telephone number has at least, as in 115.
+const PHONE_MIN: usize = 3;
+
 /// What `newsletter apply` reads. Optional keys have the defaults that stand here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -320,6 +323,36 @@ impl Definition {
             accessibility_url: text(&self.accessibility_url),
             imprint: self.imprint.clone(),
         }
+    }
+
+    /// What does not stand although each value could be read: table, field, and what is
+    /// wrong. What is empty in the imprint stands until an issue goes out.
+    pub fn faults(&self) -> Vec<(&'static str, &'static str, String)> {
+        let mut faults = Vec::new();
+        if let Some(logo) = &self.brand.logo {
+            let fields = logo.faults().into_iter();
+            faults.extend(fields.map(|(field, what)| ("brand.logo", field, what)));
+            for (field, url) in [("url", Some(&logo.url)), ("dark_url", logo.dark_url.as_ref())] {
+                let web = url.filter(|url| url.starts_with("https://"));
+                if let Some(Err(what)) = web.map(|url| Address::parse(url)) {
+                    faults.push(("brand.logo", field, what));
+                }
+            }
+        }
+        let email = self.imprint.email.trim();
+        if !email.is_empty() && EmailAddress::parse(email).is_err() {
+            let what =
+                format!("{email:?} is no mail address; allowed: one as in redaktion@example.de");
+            faults.push(("imprint", "email", what));
+        }
+        let phone = self.imprint.phone.trim();
+        let digits = phone.chars().filter(char::is_ascii_digit).count();
+        if !phone.is_empty() && digits < PHONE_MIN {
+            let what =
+                format!("{phone:?} is no telephone number; allowed: one as in +49 30 1234567");
+            faults.push(("imprint", "phone", what));
+        }
+        faults
     }
 
     /// The identifier in `List-Id:`.

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::schedule;
+use crate::source::reach;
 
 /// Characters of a title, a name, a heading: more than that does not fit a header or a page.
 const LINE_MAX: usize = 150;
@@ -101,20 +102,27 @@ impl Line {
     }
 }
 
-/// An absolute web address.
+/// A public web address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
 parsed!(Address);
 
 impl Address {
-    /// Reads an address that begins with `https://` or `http://`.
+    /// Reads an address that begins with `https://` and that every reader reaches.
     pub fn parse(text: &str) -> Result<Self, String> {
-        url::Url::parse(text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
-            .map(|url| Self(url.into()))
-            .ok_or_else(|| format!("{text:?} is no web address; it needs to begin with https://"))
+        let refuse = |why: &str| format!("{text:?} {why}; allowed: https://HOST/… that is public");
+        let url = url::Url::parse(text).map_err(|_| refuse("is no web address"))?;
+        if url.scheme() != "https" || !url.has_host() {
+            return Err(refuse("is no web address that begins with https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("has a name or a password before its host, which every reader would see; leave it out".to_owned());
+        }
+        match reach::hidden(&url) {
+            Some(why) => Err(refuse(&format!("is {why}"))),
+            None => Ok(Self(url.into())),
+        }
     }
 }
 

@@ -99,3 +99,40 @@ fn a_mistake_is_answered_with_line_and_remedy() {
     let colours = fault("base = \"town\"", "base = \"town\"\nlight = { link = \"#ffff00\" }");
     assert!(colours.starts_with("stadt.toml:57: "), "{colours}");
 }
+
+#[test]
+fn addresses_and_the_logo_are_what_every_reader_reaches() {
+    for (wrong, what) in [
+        ("http://www.example.de/", "that begins with https://"),
+        ("https://u:p@www.example.de/", "has a name or a password before its host"),
+        ("https://intranet/", "is a name that only a private network knows"),
+        ("https://127.0.0.1/", "is an address of a private network"),
+        ("https://rathaus.lan/", "is a name that only a private network knows"),
+    ] {
+        let said = fault("https://www.example.de/\"", &format!("{wrong}\""));
+        assert!(said.starts_with("stadt.toml:24: ") && said.contains(what), "{said}");
+    }
+    let logo = "url = \"https://www.example.de/l.png\"\nalt = \"Stadt\"\nwidth = 180\nheight = 48";
+    let table = |logo: &str| format!("base = \"town\"\n[brand.logo]\n{logo}");
+    let first = 2 + EXAMPLE.lines().position(|line| line == "base = \"town\"").unwrap() + 1;
+    parse(&EXAMPLE.replacen("base = \"town\"", &table(logo), 1), Path::new("x")).unwrap();
+    for (line, old, new, what) in [
+        (0, "https://www", "javascript:alert(1)//www", "allowed: https://… or cid:…"),
+        (0, "https://www", "http://www", "allowed: https://… or cid:…"),
+        (0, "https://www", "file:///www", "allowed: https://… or cid:…"),
+        (0, "https://www", "https://u:p@www", "has a name or a password"),
+        (0, "https://www.example.de", "https://10.0.0.7", "an address of a private network"),
+        (1, "Stadt", " ", "is empty; say what the logo says"),
+        (2, "180", "0", "0 is out of range; allowed: 1 to 320 pixels"),
+        (2, "180", "600", "600 is out of range; allowed: 1 to 320 pixels"),
+        (3, "48", "1000", "1000 is out of range; allowed: 1 to 120 pixels"),
+    ] {
+        let said = fault("base = \"town\"", &table(&logo.replacen(old, new, 1)));
+        assert!(said.starts_with(&format!("stadt.toml:{}: brand.logo.", first + line)), "{said}");
+        assert!(said.contains(what), "{said}");
+    }
+    let said = fault("phone = \"+49 30 1234567\"", "phone = \"xxxx\"");
+    assert!(said.contains("imprint.phone: \"xxxx\" is no telephone number"), "{said}");
+    let said = fault("\nemail = \"redaktion@example.de\"", "\nemail = \"kaputt\"");
+    assert!(said.contains("imprint.email: \"kaputt\" is no mail address"), "{said}");
+}

@@ -137,7 +137,7 @@ pub fn teaser(blocks: &[Block]) -> String {
     let paragraphs: Vec<String> = blocks
         .iter()
         .filter(|block| matches!(block, Block::Paragraph(_)))
-        .map(Block::text)
+        .map(|block| prose::without_secrets(&block.text()))
         .collect();
     // An address block or a date is no teaser while there are sentences.
     let prose: Vec<&str> =

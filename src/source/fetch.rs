@@ -99,6 +99,9 @@ pub enum Error {
         /// The code.
         status: StatusCode,
     },
+    /// The name system knows no such host.
+    #[error("{0}: there is no such host")]
+    NoHost(String),
     /// The connection or the answer broke.
     #[error("{address}: {reason}")]
     Broken {
@@ -286,6 +289,9 @@ fn broken(address: &Url, error: &reqwest::Error) -> Error {
         if error.is::<NotPublic>() {
             return Error::NotPublic(shown(address));
         }
+        if error.is::<NoHost>() {
+            return Error::NoHost(shown(address));
+        }
         reason = error.to_string();
         cause = error.source();
     }
@@ -303,6 +309,30 @@ fn broken(address: &Url, error: &reqwest::Error) -> Error {
 #[error("the name leads to no public address")]
 struct NotPublic;
 
+/// The name system answered that there is no such name.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no such host")]
+struct NoHost;
+
+/// What the C libraries say of a name that does not exist or has no address; a failure that
+/// passes reads "Temporary failure in name resolution" or "Try again". The standard library
+/// hands on only these words.
+const NO_HOST: [&str; 4] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "Name has no usable address",
+];
+
+/// Tells a name that does not exist from a name server that cannot say now.
+fn unresolved(error: std::io::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let said = error.to_string();
+    match NO_HOST.iter().any(|words| said.contains(words)) {
+        true => Box::new(NoHost),
+        false => Box::new(error),
+    }
+}
+
 /// Resolves names and hands on only the addresses that pass, so that the connection cannot go
 /// to another one than was checked.
 #[derive(Debug)]
@@ -312,7 +342,7 @@ impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let reach = Arc::clone(&self.0);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(unresolved)?;
             let public: Vec<SocketAddr> =
                 found.filter(|address| reach.allows(address.ip())).collect();
             if public.is_empty() {

@@ -95,6 +95,20 @@ fn is_short_form(before: &str) -> bool {
     ordinal || initial || SHORT_FORMS.contains(&word.to_lowercase().as_str())
 }
 
+/// A text whose written-out web addresses have no name and no password before their host.
+pub fn without_secrets(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        kept.push_str(before);
+        let end = |c: char| c.is_whitespace() || "/?#<>\"'".contains(c);
+        let host = &after[..after.find(end).unwrap_or(after.len())];
+        rest = &after[host.rfind('@').map_or(0, |at| at + 1)..];
+    }
+    kept + rest
+}
+
 /// Whole sentences from the beginning of the paragraphs.
 pub fn teaser<'a>(paragraphs: impl IntoIterator<Item = &'a str>) -> String {
     let mut teaser = String::new();

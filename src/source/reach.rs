@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::{Host, Url};
+
 use crate::config::network::IpRange;
 
 /// Public addresses and the ranges the operator lists (`fetch.allow`).
@@ -27,6 +29,24 @@ pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// Why no reader reaches an address, as far as can be said without asking.
+pub fn hidden(url: &Url) -> Option<&'static str> {
+    let number = |ip: IpAddr| match is_public(ip) {
+        true => "a number instead of a name",
+        false => "an address of a private network",
+    };
+    match url.host()? {
+        Host::Ipv4(ip) => Some(number(ip.into())),
+        Host::Ipv6(ip) => Some(number(ip.into())),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            let inner = [".local", ".localhost", ".internal", ".intranet", ".lan", ".home.arpa"];
+            let inner = inner.iter().any(|end| name.ends_with(end));
+            (inner || !name.contains('.')).then_some("a name that only a private network knows")
+        }
     }
 }
 

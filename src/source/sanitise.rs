@@ -98,7 +98,8 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 
 /// What survives of a fragment.
 pub fn clean(fragment: &str) -> Html {
-    let mut clean = SANITISER.clean(fragment).to_string();
+    let clean = SANITISER.clean(fragment).to_string();
+    let mut clean = prose::without_secrets(&clean);
     // After parsing, since a character can be written in many ways.
     clean.retain(|c| !prose::reorders(c));
     Html::sanitised(clean)
@@ -130,6 +131,14 @@ mod tests {
             "<p lang=\"de\">Ab&#x202e;cde\u{2067} <a href=\"https://anna:geheim@example.org/a?b=1&amp;c=2\">Plan</a> <a href=\"https://bank.example@evil.example/\">Bank</a> <a href=\"mailto:a@example.org\">Post</a></p>",
         );
         insta::assert_snapshot!(html.as_str(), @r#"<p lang="de">Abcde <a href="https://example.org/a?b=1&amp;c=2">Plan</a> <a href="https://evil.example/">Bank</a> <a href="mailto:a@example.org">Post</a></p>"#);
+    }
+
+    #[test]
+    fn words_that_write_an_address_out_keep_no_password() {
+        let html = clean(
+            "<p><a href=\"https://a:b@example.org/x\">https://anna:ge@heim@example.org/x</a>, http://u:p@h.example und https://example.org/a@b, a@example.org</p>",
+        );
+        insta::assert_snapshot!(html.as_str(), @r#"<p><a href="https://example.org/x">https://example.org/x</a>, http://h.example und https://example.org/a@b, a@example.org</p>"#);
     }
 
     #[test]

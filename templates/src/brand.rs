@@ -145,3 +145,35 @@ pub struct Logo {
     /// Shown height in pixels, at most 120.
     pub height: u16,
 }
+
+/// Pixels a logo is shown in at most.
+const LOGO_MAX: (u16, u16) = (320, 120);
+
+impl Logo {
+    /// The fields that do not stand, but for the host of its address, and what is allowed
+    /// in them.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let picture = |url: &str| ["https://", "cid:"].iter().any(|start| url.starts_with(start));
+        for (field, url) in [("url", Some(&self.url)), ("dark_url", self.dark_url.as_ref())] {
+            if let Some(url) = url.filter(|url| !picture(url)) {
+                let what =
+                    format!("{url:?} is no address of a picture; allowed: https://… or cid:…");
+                faults.push((field, what));
+            }
+        }
+        if self.alt.trim().is_empty() {
+            let what = "is empty; say what the logo says, as in \"Stadt Musterhafen\"";
+            faults.push(("alt", what.to_owned()));
+        }
+        let (width, height) = LOGO_MAX;
+        for (field, pixels, most) in [("width", self.width, width), ("height", self.height, height)]
+        {
+            if !(1..=most).contains(&pixels) {
+                let what = format!("{pixels} is out of range; allowed: 1 to {most} pixels");
+                faults.push((field, what));
+            }
+        }
+        faults
+    }
+}

@@ -48,6 +48,7 @@ pub fn desk(app: &App) -> Desk {
             base: "https://news.example.de".to_owned(),
             domain: "news.example.de".to_owned(),
             unsubscribe: None,
+            at_home: false,
         },
         return_path: ReturnPath {
             local: "bounce".to_owned(),

@@ -41,6 +41,7 @@ pub fn office() -> Office {
         base: "https://news.example.de".to_owned(),
         domain: "news.example.de".to_owned(),
         unsubscribe: None,
+        at_home: false,
     }
 }
 

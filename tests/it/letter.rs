@@ -25,6 +25,7 @@ fn office() -> Office {
         base: "https://news.example.de".to_owned(),
         domain: "news.example.de".to_owned(),
         unsubscribe: Some(EmailAddress::parse("abmelden@news.example.de").unwrap()),
+        at_home: false,
     }
 }
 

@@ -133,17 +133,17 @@ async fn an_offline_machine_blocks_nothing(app: App) {
     let closed = listener.local_addr().unwrap();
     drop(listener);
     let mut definition = newsletter.definition.clone();
-    let address = |path: &str| {
-        rundbrief::newsletter::field::Address::parse(&format!("http://{closed}/{path}")).unwrap()
-    };
-    definition.home_url = Some(address("home"));
-    definition.privacy_url = address("privacy");
+    // The name of this host exists nowhere (RFC 2606).
+    let nowhere = "https://www.example.invalid/privacy";
+    definition.privacy_url = rundbrief::newsletter::field::Address::parse(nowhere).unwrap();
+    definition.home_url = None;
     definition.accessibility_url = None;
-    article(&app, "Der ganze Plan", &[]).await;
+    article(&app, "Der ganze Plan", &[format!("http://{closed}/plan")]).await;
     let issue = composed(&app, &newsletter).await.unwrap();
     let office = &office();
-    let material =
-        Material { issue: &issue, definition: &definition, pieces: &[], office, pictures: &[] };
+    let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
+    let (definition, pieces) = (&definition, &pieces[..]);
+    let material = Material { issue: &issue, definition, pieces, office, pictures: &[] };
     let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
     let found = link::check(&app.store, &client, &material, monday()).await.unwrap();

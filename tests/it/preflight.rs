@@ -14,6 +14,7 @@ use rundbrief::letter::enclosure::Enclosure;
 use rundbrief::newsletter::definition::{Definition, Pictures};
 use rundbrief::newsletter::{self, NewsletterId};
 use rundbrief::store::value::Millis;
+use rundbrief_templates::brand::Logo;
 use rundbrief_templates::brand::colour::Colour;
 use sqlx::types::Json;
 
@@ -23,6 +24,7 @@ struct Desk {
     pieces: Vec<Piece>,
     shown: Vec<String>,
     pictures: Vec<Enclosure>,
+    office: Office,
 }
 
 fn now() -> Timestamp {
@@ -83,6 +85,12 @@ impl Desk {
             pieces: vec![piece(1, record, "neue-radwege"), piece(2, event, "advent")],
             shown: Vec::new(),
             pictures: Vec::new(),
+            office: Office {
+                base: "https://news.example.de".to_owned(),
+                domain: "news.example.de".to_owned(),
+                unsubscribe: None,
+                at_home: false,
+            },
         }
     }
 
@@ -99,14 +107,9 @@ impl Desk {
     }
 
     fn findings(&self) -> Vec<String> {
-        let office = Office {
-            base: "https://news.example.de".to_owned(),
-            domain: "news.example.de".to_owned(),
-            unsubscribe: None,
-        };
         let (issue, definition, pieces) = (&self.issue, &self.definition, &self.pieces[..]);
-        let material =
-            Material { issue, definition, pieces, office: &office, pictures: &self.pictures };
+        let (office, pictures) = (&self.office, &self.pictures[..]);
+        let material = Material { issue, definition, pieces, office, pictures };
         let findings = check(&material, &self.shown, &BTreeMap::new(), now());
         let any = findings.iter().any(|finding| finding.severity == Severity::Blocks);
         assert_eq!(blocked(&findings), any);
@@ -268,6 +271,7 @@ fn a_link_called_here_is_proposed_its_targets_title() {
         base: "https://news.example.de".to_owned(),
         domain: "news.example.de".to_owned(),
         unsubscribe: None,
+        at_home: false,
     };
     let material = Material {
         issue: &desk.issue,
@@ -279,4 +283,69 @@ fn a_link_called_here_is_proposed_its_targets_title() {
     let findings = check(&material, &[], &BTreeMap::new(), now());
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].remedy, "call it by its target: \"Advent am Hafen\"");
+}
+
+#[test]
+fn what_a_template_left_behind_is_found_wherever_it_goes_out() {
+    let line = |text: &str| newsletter::field::Line::parse(text).unwrap();
+    let blind = || "Lorem ipsum".to_owned();
+    let changes: [&dyn Fn(&mut Desk); 12] = [
+        &|desk| desk.definition.title = line("Lorem ipsum"),
+        &|desk| desk.definition.claim = Some(line("Lorem ipsum")),
+        &|desk| desk.definition.brand.footer = Some(vec![blind()]),
+        &|desk| desk.definition.imprint.authority = Some(blind()),
+        &|desk| desk.issue.content.0.signature = vec![blind()],
+        &|desk| desk.issue.content.0.sections[1].title = Some(blind()),
+        &|desk| desk.record().images[0].alt = blind(),
+        &|desk| desk.record().images[0].caption = Some(blind()),
+        &|desk| desk.record().images[0].credit = Some(blind()),
+        &|desk| desk.record().subtitle = Some(blind()),
+        &|desk| desk.record().links[0].text = blind(),
+        &|desk| {
+            desk.record().body = serde_json::from_str("\"<p>Lorem ipsum</p>\"").unwrap();
+        },
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let found = after(change);
+        let blind = "contains \"lorem ipsum\", which a template left behind";
+        let any = found.iter().any(|one| one.starts_with("blocks ") && one.ends_with(blind));
+        assert!(any, "{number}: {found:?}");
+    }
+}
+
+#[test]
+fn links_of_our_own_lead_where_readers_are() {
+    // What begins like our address is not ours.
+    let other = after(|desk| {
+        let url = "https://news.example.de.lan/intern";
+        desk.record().links[0].url = WebAddress::parse(url).unwrap();
+    });
+    assert!(
+        other[0].ends_with("lan/intern, a name that only a private network knows"),
+        "{other:?}"
+    );
+
+    let here = |at_home| {
+        let base = "http://127.0.0.1:8025".to_owned();
+        after(|desk| desk.office = Office { base, at_home, ..desk.office.clone() })
+    };
+    let what = "web.address: the links to unsubscribe and to the web version lead to http://127.0.0.1:8025, an address of a private network";
+    assert_eq!(here(false), [format!("blocks {what}")]);
+    assert_eq!(here(true), [format!("look {what}")]);
+}
+
+#[test]
+fn a_stored_logo_and_imprint_are_looked_at_again() {
+    let found = after(|desk| {
+        desk.definition.imprint.phone = "keines".to_owned();
+        desk.definition.brand.logo = Some(Logo {
+            url: "https://www.example.de/logo.png".to_owned(),
+            dark_url: None,
+            alt: String::new(),
+            width: 180,
+            height: 48,
+        });
+    });
+    assert!(found[0].starts_with("blocks brand.logo.alt: is empty"), "{found:?}");
+    assert!(found[1].starts_with("blocks imprint.phone: \"keines\" is no telephone"), "{found:?}");
 }

@@ -155,6 +155,7 @@ impl Post {
                 base: format!("https://news.{DOMAIN}"),
                 domain: format!("news.{DOMAIN}"),
                 unsubscribe: Some(EmailAddress::parse(&format!("abmelden@{DOMAIN}"))?),
+                at_home: false,
             },
             key: dkim::Key::parse(DOMAIN, "judge", &pem)?,
             date: DATE.parse()?,

@@ -128,13 +128,14 @@ fn told_apart(name: Name, masthead: Masthead) -> (Brand, [(&'static str, Colour)
     ];
     let colours = std::array::from_fn(|index| {
         let (name, of) = fields[index];
-        let old = u32::from_str_radix(&of(&mut plan.light).to_string()[1..], 16).unwrap();
+        let old = u32::from_str_radix(&of(&mut plan.light).to_string()[1..], 16);
+        let old = old.expect("six digits");
         // The lowest four bits are this field's number: nobody sees it.
-        let new = Colour::rgb(old & 0xff_ff_f0 | u32::try_from(index).unwrap());
+        let new = Colour::rgb(old & 0xff_ff_f0 | u32::try_from(index).expect("below eleven"));
         *of(&mut plan.light) = new;
         (name, new)
     });
-    (Brand::new(plan).unwrap(), colours)
+    (Brand::new(plan).expect("the words of the sheet read well on it"), colours)
 }
 
 #[test]
