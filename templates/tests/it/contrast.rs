@@ -113,7 +113,8 @@ fn told_apart(name: Name, masthead: Masthead) -> (Brand, [(&'static str, Colour)
         palette.band = palette.sheet;
         palette.band_text = palette.text;
     }
-    let fields: [(&'static str, fn(&mut Palette) -> &mut Colour); 11] = [
+    type Field = (&'static str, fn(&mut Palette) -> &mut Colour);
+    let fields: [Field; 11] = [
         ("text", |p| &mut p.text),
         ("muted", |p| &mut p.muted),
         ("heading", |p| &mut p.heading),
