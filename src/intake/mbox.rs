@@ -3,7 +3,7 @@
 //! stored it is emptied, under the same lock.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -220,8 +220,13 @@ impl Held {
 }
 
 /// Makes the lock file with our number in it; one of a process that is gone is replaced.
+/// It appears with the number or not at all, so that a kill leaves none that names nobody.
 fn lock(dot: &Path) -> std::io::Result<()> {
-    let make = || OpenOptions::new().write(true).create_new(true).open(dot);
+    let number = std::process::id();
+    let mut own = dot.as_os_str().to_owned();
+    own.push(format!(".{number}"));
+    std::fs::write(&own, format!("{number}\n"))?;
+    let make = || std::fs::hard_link(&own, dot);
     let made = make().or_else(|error| {
         let holder = std::fs::read_to_string(dot).unwrap_or_default();
         let gone = holder.trim().parse::<u32>().is_ok_and(|holder| {
@@ -233,7 +238,8 @@ fn lock(dot: &Path) -> std::io::Result<()> {
         std::fs::remove_file(dot)?;
         make()
     });
-    made?.write_all(format!("{}\n", std::process::id()).as_bytes())
+    std::fs::remove_file(&own)?;
+    made
 }
 
 impl Drop for Held {
