@@ -127,10 +127,13 @@ pub(super) async fn resend(
     let issue = issue_named(&open.store, &arguments.issue).await?;
     was_frozen(&issue)?;
     let now = subscriber::now().timestamp();
-    let missing =
-        if arguments.missing { all_missing(context, open, &issue, now).await? } else { 0 };
-    let joined =
-        if arguments.since_joined { all_joined(context, open, &issue, now).await? } else { 0 };
+    let (mut missing, mut joined) = (0, 0);
+    if arguments.missing {
+        missing = queue_all(context, open, &issue, Whom::Missing, now).await?;
+    }
+    if arguments.since_joined {
+        joined = queue_all(context, open, &issue, Whom::Joined, now).await?;
+    }
     let id = issue.id;
     let mut tx = open.store.begin().await?;
     note(&mut tx, "resend", id, &json!({ "missing": missing, "since_joined": joined })).await?;
@@ -150,31 +153,28 @@ pub(super) async fn resend(
     Ok(())
 }
 
-async fn all_missing(
-    context: &Context,
-    open: &Open,
-    issue: &Issue,
-    now: Timestamp,
-) -> anyhow::Result<u64> {
-    let (mut queued, mut after) = (0, 0);
-    loop {
-        let step = again::missing(&open.store, issue, after, now).await.map_err(refused)?;
-        queued += step.queued;
-        let Some(next) = step.next else { return Ok(queued) };
-        after = next;
-        say_progress(context, queued);
-    }
+/// Whose turn it is.
+#[derive(Clone, Copy)]
+enum Whom {
+    Missing,
+    Joined,
 }
 
-async fn all_joined(
+/// Queues the issue for all of these, a chunk at a time; how many they were.
+async fn queue_all(
     context: &Context,
     open: &Open,
     issue: &Issue,
+    whom: Whom,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
     let (mut queued, mut after) = (0, 0);
     loop {
-        let step = again::joined(&open.store, issue, after, now).await.map_err(refused)?;
+        let step = match whom {
+            Whom::Missing => again::missing(&open.store, issue, after, now).await,
+            Whom::Joined => again::joined(&open.store, issue, after, now).await,
+        };
+        let step = step.map_err(refused)?;
         queued += step.queued;
         let Some(next) = step.next else { return Ok(queued) };
         after = next;
