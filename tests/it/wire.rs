@@ -1,21 +1,24 @@
 //! Whatever a mail holds, the relay gets it clean, by DATA and by BDAT; the relay that
 //! checks it shares no code with the session.
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use rundbrief::smtp::envelope::Envelope;
 use rundbrief::smtp::relay::{Relay as Target, Setup};
 use rundbrief::smtp::scope::{Scope, judge};
 use rundbrief::smtp::session::Session;
 use rundbrief::smtp::transaction::Mail;
+use rundbrief::smtp::wire::{clean, is_clean, stuff};
 
 use crate::relay::{Offer, Relay};
 use crate::smtp::setup;
 
-/// Content that is mostly trouble, from a seed of its own.
-fn trouble() -> Vec<Vec<u8>> {
-    use proptest::prelude::*;
-    use proptest::strategy::ValueTree as _;
+/// Bytes that are mostly trouble.
+fn trouble() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b".".to_vec()),
+        Just(b"\r\n.".to_vec()),
         Just(b"\r\n.\r\n".to_vec()),
         Just(b"\n.\n".to_vec()),
         Just(b"\r.\r".to_vec()),
@@ -25,9 +28,41 @@ fn trouble() -> Vec<Vec<u8>> {
         prop::collection::vec(any::<u8>(), 0..40),
         "[ -~]{0,60}\r\n".prop_map(String::into_bytes),
     ];
-    let content = prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat());
-    let mut runner = proptest::test_runner::TestRunner::default();
-    (0..80).map(|_| content.new_tree(&mut runner).unwrap().current()).collect()
+    prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+}
+
+/// Some of it, from a seed of its own.
+fn some_trouble() -> Vec<Vec<u8>> {
+    let mut runner = TestRunner::default();
+    (0..80).map(|_| trouble().new_tree(&mut runner).unwrap().current()).collect()
+}
+
+/// A receiver as RFC 5321 describes it, line by line, sharing no code with the sender.
+fn receive(wire: &[u8]) -> Result<Vec<u8>, String> {
+    let mut mail = Vec::new();
+    let mut at = 0;
+    loop {
+        let end =
+            (at..wire.len()).find(|i| wire[*i..].starts_with(b"\r\n")).ok_or("no end of line")?;
+        let line = &wire[at..end];
+        at = end + 2;
+        if line == b"." {
+            return if at == wire.len() {
+                Ok(mail)
+            } else {
+                Err("bytes behind the dot".to_owned())
+            };
+        }
+        let line = if line.first() == Some(&b'.') { &line[1..] } else { line };
+        if line.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+            return Err("a bare CR, LF or a NUL".to_owned());
+        }
+        if line.len() > 998 {
+            return Err("a line of more than 998 bytes".to_owned());
+        }
+        mail.extend_from_slice(line);
+        mail.extend_from_slice(b"\r\n");
+    }
 }
 
 /// The bytes that no receiver may change or lose.
@@ -37,7 +72,7 @@ fn kept(content: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn whatever_the_content_it_arrives_clean_by_dot_and_by_chunk() {
-    let contents = trouble();
+    let contents = some_trouble();
     let mut arrived = Vec::new();
     for (keywords, window) in
         [(vec!["PIPELINING", "8BITMIME"], 1), (vec!["PIPELINING", "CHUNKING", "8BITMIME"], 4)]
@@ -73,5 +108,36 @@ async fn whatever_the_content_it_arrives_clean_by_dot_and_by_chunk() {
     assert_eq!(arrived[0].len(), contents.len());
     for (content, got) in contents.iter().zip(&arrived[0]) {
         assert_eq!(kept(got), kept(content));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_content_the_receiver_gets_it_clean(content in trouble()) {
+        let clean = clean(&content);
+        prop_assert!(is_clean(&clean));
+        let mut wire = Vec::new();
+        let dot = stuff(&clean, &mut wire);
+        prop_assert_eq!(&wire[dot..], b".\r\n");
+        prop_assert_eq!(receive(&wire).unwrap(), clean);
+    }
+
+    #[test]
+    fn clean_content_stays_as_it_is(content in trouble()) {
+        let once = clean(&content);
+        prop_assert_eq!(clean(&once), once);
+    }
+
+    #[test]
+    fn nothing_but_breaks_and_nul_is_lost(content in trouble()) {
+        prop_assert_eq!(kept(&clean(&content)), kept(&content));
+    }
+
+    #[test]
+    fn clean_means_what_the_receiver_accepts(content in trouble()) {
+        let mut wire = Vec::new();
+        stuff(&content, &mut wire);
+        let accepted = receive(&wire).is_ok_and(|got| got == content);
+        prop_assert_eq!(is_clean(&content), accepted);
     }
 }
