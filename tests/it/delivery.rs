@@ -107,6 +107,21 @@ fn letter() -> Letter {
     Letter::cut(head, message.as_bytes(), &marks)
 }
 
+/// Everything that [`issue`] made is gone, so that it can make another.
+pub(crate) async fn forget_issues(app: &App) {
+    for table in [
+        "delete from attempt",
+        "delete from delivery",
+        "delete from letter",
+        "delete from issue",
+        "delete from subscription",
+        "delete from subscriber",
+        "delete from newsletter",
+    ] {
+        execute(&app.store, table).await;
+    }
+}
+
 pub(crate) fn readers(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("reader{n}@example.org")).collect()
 }
@@ -341,17 +356,7 @@ async fn what_nobody_can_know_is_settled_by_policy(app: App) {
             ..Offer::default()
         })
         .await;
-        for table in [
-            "delete from attempt",
-            "delete from delivery",
-            "delete from letter",
-            "delete from issue",
-            "delete from subscription",
-            "delete from subscriber",
-            "delete from newsletter",
-        ] {
-            execute(&app.store, table).await;
-        }
+        forget_issues(&app).await;
         let issue = issue(&app, &readers(3)).await;
         let mut tx = app.store.begin().await.unwrap();
         let text = match app.store.kind() {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use rundbrief::read;
 
 use crate::app::{App, on_both};
-use crate::delivery::{books, copies, execute, issue, readers, transport, until_idle, worker_with};
+use crate::delivery::{
+    books, copies, execute, forget_issues, issue, readers, transport, until_idle, worker_with,
+};
 use crate::relay::{Fault, Offer, Relay};
 
 on_both![
@@ -20,18 +22,8 @@ const READERS: usize = 24;
 /// An issue through a relay that goes wrong, then through the same one mended. Answers
 /// how many deliveries were in doubt between, and what was said about the trouble.
 async fn endure(app: &App, fault: Fault) -> (usize, String) {
-    for table in [
-        "delete from attempt",
-        "delete from delivery",
-        "delete from letter",
-        "delete from issue",
-        "delete from subscription",
-        "delete from subscriber",
-        "delete from newsletter",
-        "delete from pace",
-    ] {
-        execute(&app.store, table).await;
-    }
+    forget_issues(app).await;
+    execute(&app.store, "delete from pace").await;
     let relay = Relay::start(Offer { fault, ..Offer::default() }).await;
     let issue = issue(app, &readers(READERS)).await;
     let mut worker = worker_with(app, vec![transport("relay", relay.port)]).await;

@@ -71,6 +71,12 @@ fn lines(findings: &[Finding], site: &str) -> Vec<String> {
     lines
 }
 
+/// Asks the site on this machine.
+fn client() -> Client {
+    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    Client::with_time(here, Duration::from_secs(5)).unwrap()
+}
+
 async fn links_are_asked_once_and_judged(app: App) {
     let newsletter = apply(&app, "").await;
     let (site, asked) = site().await;
@@ -80,8 +86,7 @@ async fn links_are_asked_once_and_judged(app: App) {
     let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
     let (definition, office) = (&newsletter.definition, &office());
     let material = Material { issue: &issue, definition, pieces: &pieces, office, pictures: &[] };
-    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
-    let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
+    let client = client();
 
     let wanted = [
         "blocks links to SITE/gone, which is gone (404)",
@@ -113,8 +118,7 @@ async fn a_link_called_here_is_proposed_the_title_of_its_page(app: App) {
     let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
     let (definition, office) = (&newsletter.definition, &office());
     let material = Material { issue: &issue, definition, pieces: &pieces, office, pictures: &[] };
-    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
-    let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
+    let client = client();
     let found = link::check(&app.store, &client, &material, monday()).await.unwrap();
     assert_eq!(lines(&found, &site), ["blocks links to SITE/gone, which is gone (404)"]);
     let findings = due::findings(&app.store, &issue, &newsletter, office, monday()).await.unwrap();
@@ -144,8 +148,7 @@ async fn an_offline_machine_blocks_nothing(app: App) {
     let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
     let (definition, pieces) = (&definition, &pieces[..]);
     let material = Material { issue: &issue, definition, pieces, office, pictures: &[] };
-    let here = Reach::new(vec!["127.0.0.0/8".parse().unwrap()]);
-    let client = Client::with_time(here, Duration::from_secs(5)).unwrap();
+    let client = client();
     let found = link::check(&app.store, &client, &material, monday()).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].what, "none of 2 could be reached");
