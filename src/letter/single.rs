@@ -25,7 +25,7 @@ pub struct Cover<'a> {
     pub reply_to: &'a EmailAddress,
     /// Whom it is for.
     pub to: &'a EmailAddress,
-    /// When it was caused, so that a retry has the same.
+    /// When it is sent, in the newsletter's zone.
     pub date: &'a Zoned,
     /// Of its words.
     pub language: Language,
