@@ -112,6 +112,9 @@ pub struct Image {
     /// kind. `None` while it could not be had; such a picture is shown nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The name of its copy for narrow places; `None` where the picture is narrow itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<String>,
 }
 
 /// A link in the text of an article.

@@ -107,6 +107,7 @@ pub fn hash(record: &Record) -> Vec<u8> {
     let mut bare = record.clone();
     for image in &mut bare.images {
         image.file = None;
+        image.small = None;
         image.width = None;
         image.height = None;
     }

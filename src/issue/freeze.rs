@@ -77,12 +77,14 @@ pub async fn enclosed(
         return Ok(pictures);
     }
     let images = pieces.iter().flat_map(|piece| &piece.record.images);
-    for file in images.filter_map(|image| image.file.as_deref()) {
-        if pictures.iter().all(|picture| picture.file != file)
+    let files: Vec<&String> =
+        images.flat_map(|image| [&image.file, &image.small]).flatten().collect();
+    for file in files {
+        if pictures.iter().all(|picture| picture.file != *file)
             && let Some(served) = album::serve(store, file).await?
         {
             let Served { media_type, bytes } = served;
-            pictures.push(Enclosure { file: file.to_owned(), media_type, bytes });
+            pictures.push(Enclosure { file: file.clone(), media_type, bytes });
         }
     }
     Ok(pictures)

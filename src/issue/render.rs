@@ -10,6 +10,7 @@ use super::content::{Content, Form, Item};
 use crate::article::{self, Moment, Record};
 use crate::letter::address::Office;
 use crate::newsletter::definition::{Definition, Pictures};
+use crate::source::picture::NARROW;
 
 /// More articles than this are shown with small pictures.
 const LARGE_PICTURES: usize = 3;
@@ -98,18 +99,19 @@ fn editorial(words: &str, signature: &[String]) -> Editorial {
 
 fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {
     let record = &piece.record;
+    let form = match form {
+        Form::Lead => TeaserForm::Lead,
+        Form::Standard if place.small => TeaserForm::Beside,
+        Form::Standard => TeaserForm::Above,
+        Form::Short | Form::Event => TeaserForm::Short,
+    };
     Article {
-        form: match form {
-            Form::Lead => TeaserForm::Lead,
-            Form::Standard if place.small => TeaserForm::Beside,
-            Form::Standard => TeaserForm::Above,
-            Form::Short | Form::Event => TeaserForm::Short,
-        },
+        form,
         kicker: kicker(record, place.section),
         title: record.title.clone(),
         subtitle: record.subtitle.clone(),
         teaser: record.teaser.clone(),
-        image: record.images.iter().find_map(|image| picture(image, place)),
+        image: record.images.iter().find_map(|image| picture(image, form, place)),
         url: url(place, piece),
         link_text: None,
         links: Vec::new(),
@@ -124,9 +126,19 @@ fn kicker(record: &Record, section: Option<&str>) -> Option<String> {
     new.then(|| said.to_owned())
 }
 
-/// Our copy of a picture; one that could not be had is shown nowhere.
-fn picture(image: &article::Image, place: &Place<'_>) -> Option<Image> {
+/// Our copy of a picture, the small one beside a text; one that could not be had is
+/// shown nowhere.
+fn picture(image: &article::Image, form: TeaserForm, place: &Place<'_>) -> Option<Image> {
     let file = image.file.as_deref()?;
+    let (file, width, height) = match (form, &image.small) {
+        (TeaserForm::Beside, Some(small)) => {
+            (small.as_str(), NARROW, (image.height? * NARROW).div_ceil(image.width?.max(1)))
+        }
+        (TeaserForm::Beside, None)
+        | (TeaserForm::Lead | TeaserForm::Above | TeaserForm::Short, _) => {
+            (file, image.width?, image.height?)
+        }
+    };
     Some(Image {
         url: match place.definition.pictures {
             Pictures::Linked => place.office.picture(file),
@@ -135,8 +147,8 @@ fn picture(image: &article::Image, place: &Place<'_>) -> Option<Image> {
         alt: image.alt.clone(),
         caption: image.caption.clone(),
         credit: image.credit.clone(),
-        width: image.width?,
-        height: image.height?,
+        width,
+        height,
     })
 }
 

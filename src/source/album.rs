@@ -42,6 +42,10 @@ row! {
         fetched_at: Millis,
         /// Of our copy.
         media_type: Option<String>,
+        /// Of the copy for narrow places.
+        small: Option<Vec<u8>>,
+        /// Of the copy for narrow places.
+        small_type: Option<String>,
         /// Pixels.
         width: Option<i64>,
         /// Pixels.
@@ -89,8 +93,9 @@ async fn obtain(
     let mut had = false;
     if let Some(origin) = origin(store, &image.url).await?.filter(|_| !local) {
         if let (Some(hash), Some(kind)) = (&origin.hash, &origin.media_type) {
-            let format = if kind == Format::Png.media_type() { Format::Png } else { Format::Jpeg };
-            image.file = Some(picture::file(hash, format));
+            image.file = Some(picture::file(hash, Format::of(kind)));
+            let small = origin.small.as_ref().zip(origin.small_type.as_deref());
+            image.small = small.map(|(hash, kind)| picture::file(hash, Format::of(kind)));
             image.width = origin.width.and_then(|width| u32::try_from(width).ok());
             image.height = origin.height.and_then(|height| u32::try_from(height).ok());
             had = true;
@@ -104,7 +109,7 @@ async fn obtain(
         }
     }
     let result = match load(client, &image.url, folder).await {
-        Ok(bytes) => match tokio::task::spawn_blocking(move || picture::prepare(&bytes)).await {
+        Ok(bytes) => match tokio::task::spawn_blocking(move || copies(&bytes)).await {
             Ok(prepared) => prepared.map_err(|error| error.to_string()),
             Err(_) => Err("the picture brought its decoder down".to_owned()),
         },
@@ -117,11 +122,21 @@ async fn obtain(
     let mut tx = store.begin().await?;
     note(&mut tx, &image.url, result.as_ref(), now).await?;
     tx.commit().await?;
-    Ok(result.map(|picture| {
+    Ok(result.map(|(picture, small)| {
         image.file = Some(picture.file());
+        image.small = small.map(|small| small.file());
         image.width = Some(picture.width);
         image.height = Some(picture.height);
     }))
+}
+
+/// A picture and its copy for narrow places.
+type Copies = (Picture, Option<Picture>);
+
+fn copies(bytes: &[u8]) -> Result<Copies, picture::Error> {
+    let picture = picture::prepare(bytes)?;
+    let small = picture::narrow(&picture)?;
+    Ok((picture, small))
 }
 
 /// The bytes behind an address: from the web, or from a file below the folder.
@@ -152,9 +167,12 @@ async fn load(client: &Client, url: &str, folder: Option<&Path>) -> Result<Vec<u
 
 async fn origin(store: &Store, url: &str) -> sqlx::Result<Option<Origin>> {
     read!(store, |db| sqlx::query_as(
-        "select o.hash, o.failure, o.fetched_at, p.media_type, p.width, p.height
+        "select
+             o.hash, o.failure, o.fetched_at, p.media_type, p.width, p.height,
+             p.small, s.media_type as small_type
          from picture_origin o
          left join picture p on p.hash = o.hash
+         left join picture s on s.hash = p.small
          where o.url = $1"
     )
     .bind(url)
@@ -166,24 +184,14 @@ async fn origin(store: &Store, url: &str) -> sqlx::Result<Option<Origin>> {
 async fn note(
     tx: &mut Tx,
     url: &str,
-    result: Result<&Picture, &String>,
+    result: Result<&Copies, &String>,
     now: Millis,
 ) -> sqlx::Result<()> {
-    if let Ok(picture) = result {
-        on!(*tx, |c| sqlx::query(
-            "insert into picture (hash, media_type, width, height, bytes, created_at)
-             values ($1, $2, $3, $4, $5, $6)
-             on conflict (hash) do nothing"
-        )
-        .bind(&picture.hash)
-        .bind(picture.format.media_type())
-        .bind(i64::from(picture.width))
-        .bind(i64::from(picture.height))
-        .bind(&picture.bytes)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(|_| ()))?;
+    if let Ok((picture, small)) = result {
+        if let Some(small) = small {
+            keep(tx, small, None, now).await?;
+        }
+        keep(tx, picture, small.as_ref(), now).await?;
     }
     on!(*tx, |c| sqlx::query(
         "insert into picture_origin (url, hash, failure, fetched_at)
@@ -194,8 +202,31 @@ async fn note(
              fetched_at = excluded.fetched_at"
     )
     .bind(url)
-    .bind(result.ok().map(|picture| picture.hash.as_slice()))
+    .bind(result.ok().map(|(picture, _)| picture.hash.as_slice()))
     .bind(result.err())
+    .bind(now)
+    .execute(c)
+    .await
+    .map(|_| ()))
+}
+
+async fn keep(
+    tx: &mut Tx,
+    picture: &Picture,
+    small: Option<&Picture>,
+    now: Millis,
+) -> sqlx::Result<()> {
+    on!(*tx, |c| sqlx::query(
+        "insert into picture (hash, small, media_type, width, height, bytes, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (hash) do nothing"
+    )
+    .bind(&picture.hash)
+    .bind(small.map(|small| small.hash.as_slice()))
+    .bind(picture.format.media_type())
+    .bind(i64::from(picture.width))
+    .bind(i64::from(picture.height))
+    .bind(&picture.bytes)
     .bind(now)
     .execute(c)
     .await

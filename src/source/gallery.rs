@@ -133,6 +133,7 @@ fn image(img: ElementRef<'_>, base: Option<&Url>) -> Option<Image> {
         width: width.filter(|_| !larger),
         height: height.filter(|_| !larger),
         file: None,
+        small: None,
     })
 }
 

@@ -15,6 +15,9 @@ use image::{
 
 /// Pixels of width: twice the 600 of a mail's column.
 pub const WIDTH: u32 = 1_200;
+/// Pixels of width in narrow places: three times the 176 of a picture beside its text, and
+/// one and a half times the line of its own that it has on a phone.
+pub const NARROW: u32 = 528;
 /// Pixels of height: a picture taller than two columns is scaled by it.
 const HEIGHT: u32 = 2_400;
 /// Bytes of a picture as we serve it (MAIL.md: at most 200 kB each).
@@ -63,6 +66,11 @@ impl Format {
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
         }
+    }
+
+    /// The kind of a media type; all but PNG is kept as JPEG.
+    pub fn of(media_type: &str) -> Self {
+        if media_type == Self::Png.media_type() { Self::Png } else { Self::Jpeg }
     }
 
     /// The end of a file's name.
@@ -123,11 +131,29 @@ pub fn hash_of(file: &str) -> Option<Vec<u8>> {
 /// See [`Error`].
 pub fn prepare(bytes: &[u8]) -> Result<Picture, Error> {
     let (picture, drawn) = decode(bytes)?;
+    fit(&picture, drawn, WIDTH)
+}
+
+/// The copy for narrow places of a picture that is ours already; `None` where it is
+/// narrow itself.
+///
+/// # Errors
+/// See [`Error`].
+pub fn narrow(ours: &Picture) -> Result<Option<Picture>, Error> {
+    if ours.width <= NARROW {
+        return Ok(None);
+    }
+    let (picture, drawn) = decode(&ours.bytes)?;
+    fit(&picture, drawn, NARROW).map(Some)
+}
+
+/// The picture at most so many pixels wide, and light enough.
+fn fit(picture: &DynamicImage, drawn: bool, room: u32) -> Result<Picture, Error> {
     let clear =
         picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
-    let (mut width, mut height) = fitting(picture.width(), picture.height());
+    let (mut width, mut height) = fitting(picture.width(), picture.height(), room);
     loop {
-        let scaled = scale(&picture, width, height, clear)?;
+        let scaled = scale(picture, width, height, clear)?;
         if drawn || clear {
             let png = png(&scaled)?;
             if png.len() <= BYTES {
@@ -179,10 +205,10 @@ fn decode(bytes: &[u8]) -> Result<(DynamicImage, bool), Error> {
     Ok((picture, drawn))
 }
 
-/// The size within [`WIDTH`] and [`HEIGHT`]; nothing is ever enlarged.
-fn fitting(width: u32, height: u32) -> (u32, u32) {
+/// The size within the room and [`HEIGHT`]; nothing is ever enlarged.
+fn fitting(width: u32, height: u32, room: u32) -> (u32, u32) {
     let scale =
-        (f64::from(WIDTH) / f64::from(width)).min(f64::from(HEIGHT) / f64::from(height)).min(1.0);
+        (f64::from(room) / f64::from(width)).min(f64::from(HEIGHT) / f64::from(height)).min(1.0);
     (scaled_side(width, scale), scaled_side(height, scale))
 }
 

@@ -23,6 +23,7 @@ on_both![
     a_feed_may_lead_to_the_whole_articles,
     a_picture_is_fetched_once_and_served_for_ever,
     a_picture_exchanged_in_place_is_fetched_anew,
+    a_wide_picture_has_a_copy_for_narrow_places,
     a_picture_that_cannot_be_had_is_tried_again,
     articles_are_listed_by_pages,
 ];
@@ -299,6 +300,7 @@ async fn a_picture_is_fetched_once_and_served_for_ever(app: App) {
     let article = entry::get(&app.store, first.stored.id()).await.unwrap().unwrap();
     let image = &article.record.images[0];
     assert_eq!((image.width, image.height), (Some(320), Some(200)));
+    assert_eq!(image.small, None, "it is narrow itself");
     let file = image.file.clone().unwrap();
     assert!(album::serve(&app.store, &file).await.unwrap().is_some());
     assert!(album::serve(&app.store, "0.jpg").await.unwrap().is_none());
@@ -324,6 +326,29 @@ async fn a_picture_is_fetched_once_and_served_for_ever(app: App) {
     let gone =
         get(format!("/picture/{}", file.replace(|c: char| c.is_ascii_digit(), "f")), "").await;
     assert!(gone.starts_with("http/1.1 404"), "{gone}");
+}
+
+async fn a_wide_picture_has_a_copy_for_narrow_places(app: App) {
+    let site = Site::open().await;
+    let mut wide = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new(&mut wide)
+        .write_image(image::RgbImage::new(1_400, 700).as_raw(), 1_400, 700, ExtendedColorType::Rgb8)
+        .unwrap();
+    site.put("/wiese.jpg", Answer::page("image/jpeg", wide));
+    let url = site.url("/wiese.jpg").to_string();
+    let image = async |guid: &str| {
+        let taken = take(&app, guid, with_picture(&url), NOW).await;
+        let article = entry::get(&app.store, taken.stored.id()).await.unwrap().unwrap();
+        article.record.images[0].clone()
+    };
+    let first = image("a").await;
+    assert_eq!((first.width, first.height), (Some(1_200), Some(600)));
+    let small = first.small.clone().unwrap();
+    let served = album::serve(&app.store, &small).await.unwrap().unwrap();
+    let seen = image::load_from_memory(&served.bytes).unwrap();
+    assert_eq!((seen.width(), seen.height()), (528, 264));
+    assert_eq!(image("b").await, first, "known pictures bring their copy along");
+    assert_eq!(site.requests().len(), 1);
 }
 
 async fn a_picture_exchanged_in_place_is_fetched_anew(app: App) {

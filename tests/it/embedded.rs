@@ -10,7 +10,7 @@ use crate::app::{App, on_both};
 use crate::issue::{chance, office};
 use crate::issue_cli::run;
 
-on_both![pictures_go_along_in_the_preview_and_in_what_goes_out];
+on_both![pictures_go_along_in_the_preview_and_in_what_goes_out, many_articles_bring_small_copies,];
 
 const ARTICLE: &str = r#"<!DOCTYPE html><html lang="de"><body><main><article>
 <h1>Neue Radwege in der Südstadt</h1>
@@ -26,6 +26,38 @@ fn enclosed(mail: &Message<'_>) -> String {
     let id = ids.next().expect("a picture goes along").to_owned();
     assert_eq!(ids.next(), None);
     id
+}
+
+/// Apart from the lead, pictures stand beside the text: none is a large one shown small.
+async fn many_articles_bring_small_copies(app: App) {
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(app.directory().join(name), bytes).unwrap();
+    };
+    let text = include_str!("../../deploy/newsletter.toml");
+    write(
+        "newsletter.toml",
+        text.replace("# pictures = \"linked\"", "pictures = \"embedded\"").as_bytes(),
+    );
+    let init = format!("init --directory . --database {}", app.database);
+    assert_eq!(run(&app, &init).code, 0);
+    assert_eq!(run(&app, "newsletter apply newsletter.toml").code, 0);
+    for n in 0..5u8 {
+        let picture = RgbImage::from_fn(1_000, 500, |x, y| Rgb([x as u8, y as u8, 40 * n]));
+        picture.save(app.directory().join(format!("{n}.jpg"))).unwrap();
+        let page = ARTICLE.replace("radweg.jpg", &format!("{n}.jpg"));
+        let page = page.replace("in der Südstadt</h1>", &format!("im Quartier {n}</h1>"));
+        write(&format!("{n}.html"), page.as_bytes());
+        assert_eq!(run(&app, &format!("article add {n}.html")).code, 0);
+    }
+    assert_eq!(run(&app, "issue compose musterhafen").code, 0);
+    assert_eq!(run(&app, "issue preview 1 --out looks").code, 0);
+    let mail = std::fs::read(app.directory().join("looks/mail.eml")).unwrap();
+    let parsed = MessageParser::default().parse(&mail).unwrap();
+    let pictures = parsed.parts.iter().filter(|part| part.content_id().is_some());
+    let mut widths: Vec<u32> =
+        pictures.map(|part| image::load_from_memory(part.contents()).unwrap().width()).collect();
+    widths.sort_unstable();
+    assert_eq!(widths, [528, 528, 528, 528, 1_000]);
 }
 
 async fn pictures_go_along_in_the_preview_and_in_what_goes_out(app: App) {

@@ -5,7 +5,7 @@ use image::codecs::png::PngEncoder;
 use image::{
     ExtendedColorType, GenericImageView, ImageEncoder as _, Rgb, RgbImage, Rgba, RgbaImage,
 };
-use rundbrief::source::picture::{self, BYTES, Error, Format, WIDTH};
+use rundbrief::source::picture::{self, BYTES, Error, Format, NARROW, WIDTH};
 
 /// A TIFF header with the one field `Orientation`.
 fn orientation(value: u8) -> Vec<u8> {
@@ -77,6 +77,24 @@ fn a_large_picture_becomes_light_and_a_small_one_is_not_enlarged() {
     assert_eq!((small.width, small.height), (80, 60));
     let tall = picture::prepare(&jpeg(&RgbImage::new(100, 6_000), None)).unwrap();
     assert_eq!((tall.width, tall.height), (40, 2_400));
+}
+
+#[test]
+fn a_picture_has_a_light_copy_for_narrow_places() {
+    let ours = picture::prepare(&jpeg(&RgbImage::new(1_400, 700), None)).unwrap();
+    let copy = picture::narrow(&ours).unwrap().unwrap();
+    assert_eq!((copy.width, copy.height, copy.format), (NARROW, NARROW / 2, Format::Jpeg));
+    assert!(copy.hash != ours.hash && copy.bytes.len() < ours.bytes.len());
+    assert_eq!(picture::narrow(&copy).unwrap(), None, "it is narrow itself");
+    let clear = RgbaImage::from_pixel(1_000, 500, Rgba([10, 200, 10, 100]));
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(clear.as_raw(), 1_000, 500, ExtendedColorType::Rgba8)
+        .unwrap();
+    let copy = picture::narrow(&picture::prepare(&png).unwrap()).unwrap().unwrap();
+    assert_eq!((copy.width, copy.format), (NARROW, Format::Png));
+    let seen = image::load_from_memory(&copy.bytes).unwrap();
+    assert!(seen.get_pixel(20, 20)[3] < 255, "what shines through still does");
 }
 
 #[test]

@@ -62,6 +62,7 @@ create table article_revision (
 -- Pictures as we serve them, by the SHA-256 of their bytes.
 create table picture (
     hash bytea primary key,
+    small bytea references picture (hash),  -- its copy for narrow places; null: it is narrow itself
     media_type text not null,
     width bigint not null,
     height bigint not null,

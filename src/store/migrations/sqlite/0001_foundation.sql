@@ -62,6 +62,7 @@ create table article_revision (
 -- Pictures as we serve them, by the SHA-256 of their bytes.
 create table picture (
     hash blob primary key,
+    small blob references picture (hash),  -- its copy for narrow places; null: it is narrow itself
     media_type text not null,
     width integer not null,
     height integer not null,
