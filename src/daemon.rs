@@ -1,10 +1,10 @@
-//! The only loops: schedule, sources, deliveries, bounces, web.
+//! The only loops: schedule, sources, deliveries, bounces, errands, web.
 //!
 //! What a loop does in one turn stands in [`tick`]; here they turn, each by itself,
-//! until somebody says stop. On other machines a process can only deliver ([`Role`]). systemd hears *ready* when all have begun, and its
-//! watchdog is fed only while every loop turns. On SIGTERM nothing new begins,
-//! mails whose final dot is written wait for their answer, and the log says how
-//! many deliveries remain.
+//! until somebody says stop. On other machines a process can only deliver ([`Role`]).
+//! systemd hears *ready* when all have begun, and its watchdog is fed only while every
+//! loop turns. On SIGTERM nothing new begins, mails whose final dot is written wait for
+//! their answer, and the log says how many deliveries remain.
 
 pub mod log;
 pub mod mailbox;

@@ -18,7 +18,8 @@
 //! * [`newsletter`] is a publication and its rules; [`schedule`] says when it is due;
 //!   [`issue`] composes an edition from what is new and is a state machine.
 //! * [`letter`] renders an issue once, freezes it with *slots* and, where a newsletter
-//!   wants that, its pictures, and splices each reader's own data in; [`subscriber`] holds those readers.
+//!   wants that, its pictures, and splices each reader's own data in; [`subscriber`]
+//!   holds those readers.
 //! * [`delivery`] is the ledger and the workers that write it; [`smtp`] speaks to
 //!   relays and receives what comes back; [`bounce`] reads that; [`errand`] sends the
 //!   small mails that follow from it.
@@ -39,7 +40,8 @@
 //! 4. Foreign HTML is sanitised once, when it comes in; unescaped markup enters a
 //!    page in one file of each crate.
 //! 5. The domain knows no web, command line or markup; time and chance are arguments;
-//!    only [`daemon`] loops.
+//!    only [`daemon`] loops. A worker's sessions and its look at what was paused run
+//!    beside it and end with it.
 //! 6. An address or a token is never logged, and a link that somebody merely looks at
 //!    changes nothing.
 //! 7. There is one HTTP client, and it checks the address it connects to.

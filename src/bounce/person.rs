@@ -14,7 +14,6 @@ const ALONE: [&str; 10] =
     ["stop", "stopp", "ende", "end", "quit", "remove", "raus", "weg", "cancel", "arrêt"];
 /// Of the mails it answers, how many are looked at.
 const ANSWERED: usize = 20;
-
 /// The longest note of absence, in bytes.
 const LONGEST_NOTE: usize = 1500;
 
