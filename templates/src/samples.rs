@@ -24,11 +24,11 @@ pub enum Sample {
     Long,
     /// No picture at all.
     NoPictures,
-    /// Pictures without a size, without an address, with a forbidden one.
+    /// Pictures without a size, without an address, with a forbidden one, a tiny one.
     BrokenPictures,
     /// Words that are longer than a phone is wide.
     Compounds,
-    /// An article and an event in Arabic.
+    /// An article and an event in Arabic, an article in French, a list of contents.
     RightToLeft,
     /// Emoji in every field.
     Emoji,

@@ -110,6 +110,7 @@ fn photos() -> anyhow::Result<Vec<(String, picture::Picture)>> {
         (["haushalt", "budget"], Scene::Library, (600, 450)),
         (["werft", "shipyard"], Scene::Harbour, (600, 450)),
         (["cafe", "cafe-en"], Scene::Market, (600, 450)),
+        (["tiny", "tiny-en"], Scene::Market, (80, 60)),
     ] {
         let painted = image::load_from_memory(&paint(scene)?)?;
         let fitting = painted.resize_to_fill(width, height, image::imageops::FilterType::Triangle);
@@ -138,6 +139,7 @@ fn enclosing(
                 file: picture.file(),
                 media_type: picture.format.media_type().to_owned(),
                 bytes: picture.bytes.clone(),
+                logo: None,
             });
         }
     }

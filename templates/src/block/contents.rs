@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::block;
 use crate::flow::{Flow, Level};
 use crate::issue::{self, Block, CONTENTS_ABOVE, Issue};
+use crate::language::direction;
 use crate::look::{Look, TABLE};
 
 /// More articles than this are listed by section, where there are sections.
@@ -16,6 +17,8 @@ pub struct Entry<'a> {
     pub title: &'a str,
     /// The place on the page.
     pub anchor: String,
+    /// Language tag of the words, where they name theirs.
+    pub language: Option<&'a str>,
 }
 
 /// What the list says; empty for a short issue.
@@ -28,13 +31,15 @@ pub fn entries(issue: &Issue) -> Vec<Entry<'_>> {
         for block in &section.blocks {
             if let Block::Article(article) = block {
                 let anchor = issue::article_anchor(articles.len());
-                articles.push(Entry { title: &article.title, anchor });
+                let language = article.language.as_deref();
+                articles.push(Entry { title: &article.title, anchor, language });
             }
         }
         if let Some(title) = section.title.as_deref()
             && articles.len() > before
         {
-            sections.push(Entry { title, anchor: issue::article_anchor(before) });
+            let anchor = issue::article_anchor(before);
+            sections.push(Entry { title, anchor, language: None });
         }
     }
     if articles.len() <= CONTENTS_ABOVE {
@@ -67,7 +72,7 @@ pub fn html(issue: &Issue, whole: &str, look: &Look<'_>) -> Markup {
                         ul class="l" style={ "margin:0;padding:0 0 0 20px;color:" (light.link) } {
                             @for entry in &entries {
                                 li class="l" style={ "margin:0 0 8px 0;font-family:" (font) ";font-size:16px;line-height:1.5;color:" (light.link) } {
-                                    a class="l" href={ (whole) "#" (entry.anchor) } style=(look.link) { (entry.title) }
+                                    (link(entry, whole, look))
                                 }
                             }
                         }
@@ -76,6 +81,15 @@ pub fn html(issue: &Issue, whole: &str, look: &Look<'_>) -> Markup {
             }
         },
     )
+}
+
+/// A line's link; words in another language than the mail's say which.
+fn link(entry: &Entry<'_>, whole: &str, look: &Look<'_>) -> Markup {
+    let foreign = entry.language.filter(|tag| *tag != look.language.tag());
+    let dir = foreign.map(|tag| direction(tag).name());
+    html! {
+        a class="l" lang=[foreign] dir=[dir] href={ (whole) "#" (entry.anchor) } style=(look.link) { (entry.title) }
+    }
 }
 
 /// The same as text.

@@ -2,17 +2,20 @@
 //!
 //! Its size is set by `width`, never by `max-width` alone: Thunderbird
 //! overrides the latter on every picture outside of a link. It is never shown
-//! larger than it is.
+//! larger than it is, on no screen.
 
 use maud::{Markup, html};
 
 use crate::flow::Flow;
 use crate::issue::Image;
-use crate::look::Look;
+use crate::look::{Look, SIDE};
 use crate::words::Words;
 
-/// Widths up to this keep their pixels on a phone too.
+/// Widths up to this keep their pixels where no style is applied.
 const SMALL: u32 = 290;
+/// Width of the column on the widest phone. A file of fewer pixels keeps the width it has
+/// elsewhere; any other fills the phone's column.
+const PHONE: u32 = 479 - 2 * SIDE;
 
 /// How wide a picture is shown where there is this much room.
 pub fn shown_width(image: &Image, room: u32) -> u32 {
@@ -43,8 +46,9 @@ fn alone(image: &Image, room: u32, look: &Look<'_>) -> Markup {
         look.plan.fonts.body,
         look.plan.light.muted,
     );
+    let class = if image.width < PHONE && width <= SMALL { "m" } else { "g m" };
     let picture = html! {
-        img class="g m" src=(image.url) alt=(image.alt) width=(width) height=(height) style=(style);
+        img class=(class) src=(image.url) alt=(image.alt) width=(width) height=(height) style=(style);
     };
     html! {
         @if width > SMALL && width < room {

@@ -19,6 +19,9 @@ use crate::mail::Mail;
 use crate::sheet::{self, Sheet};
 use crate::slot::{Slot, Slots};
 
+/// A divider in the plain text.
+const DIVIDER: &str = "* * *";
+
 pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &Slots) -> Mail {
     let look = Look::new(brand, language);
     let issue = &fitted.issue;
@@ -189,7 +192,7 @@ fn text(
                 Block::Quote(it) => quote::text(it, look, flow),
                 Block::Button(it) => flow.link(&it.text, &it.url),
                 Block::Text(it) => words::text(it, flow),
-                Block::Divider => {}
+                Block::Divider => flow.mark(DIVIDER),
             }
         }
     }

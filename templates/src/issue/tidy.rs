@@ -124,9 +124,12 @@ fn article(article: &Article) -> Option<Article> {
     if title.is_empty() {
         title = super::shorten::text(teaser.first()?, TITLE_CHARS);
     }
+    // Where both say the same, once is enough.
+    let kicker = clean::optional(article.kicker.as_deref())
+        .filter(|kicker| kicker.to_lowercase() != title.to_lowercase());
     Some(Article {
         form: article.form,
-        kicker: clean::optional(article.kicker.as_deref()),
+        kicker,
         title,
         subtitle: clean::optional(article.subtitle.as_deref()),
         teaser: teaser.join("\n\n"),

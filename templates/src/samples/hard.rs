@@ -1,7 +1,8 @@
 //! Samples that are hard to show: each changes an ordinary one.
 
 use crate::issue::{
-    Article, Block, Editorial, Event, Form, Image, Issue, Paragraph, Quote, Section, Span, When,
+    Article, Block, Editorial, Event, Form, Image, Issue, Link, Paragraph, Quote, Section, Span,
+    When,
 };
 use crate::language::Language;
 use crate::samples::DAY;
@@ -33,7 +34,28 @@ pub(super) fn broken_pictures(mut issue: Issue) -> Issue {
         }
         count += 1;
     });
+    issue.sections.push(Section {
+        title: None,
+        blocks: vec![Block::Article(Article { form: Form::Beside, ..tiny() })],
+    });
     issue
+}
+
+/// An article whose picture is smaller than the place for it, everywhere.
+fn tiny() -> Article {
+    Article {
+        title: "Musterhafen 2030".to_owned(),
+        teaser: "Musterhafen 2030: www.musterhafen.example.org".to_owned(),
+        image: Some(Image {
+            url: "https://www.musterhafen.example.org/media/tiny.jpg".to_owned(),
+            alt: "Musterhafen 2030".to_owned(),
+            caption: None,
+            credit: Some("Foto: Noor Beispiel".to_owned()),
+            width: 80,
+            height: 60,
+        }),
+        ..Article::default()
+    }
 }
 
 pub(super) fn compounds(mut issue: Issue, language: Language) -> Issue {
@@ -55,6 +77,15 @@ pub(super) fn compounds(mut issue: Issue, language: Language) -> Issue {
         }
         article.kicker = Some(long.to_owned());
         article.teaser = format!("{long}, {}. {}", long.to_lowercase(), article.teaser);
+    });
+    let quote = Quote { text: format!("{long}!"), source: Some(long.to_owned()), language: None };
+    let button = Link {
+        text: long.to_owned(),
+        url: "https://www.musterhafen.example.org/verfahren".to_owned(),
+    };
+    issue.sections.push(Section {
+        title: Some(long.to_owned()),
+        blocks: vec![Block::Quote(quote), Block::Divider, Block::Button(button)],
     });
     issue.title = Some(long.to_owned());
     issue
@@ -84,6 +115,17 @@ pub(super) fn right_to_left(mut issue: Issue) -> Issue {
                 link_text: Some("اقرأ المزيد عن مقهى اللغات".to_owned()),
                 links: Vec::new(),
                 language: Some("ar".to_owned()),
+            }),
+            // The fifth article: a list of contents comes, with lines in three languages.
+            Block::Article(Article {
+                form: Form::Short,
+                title: "Le café des langues cherche une salle plus grande".to_owned(),
+                teaser: "Chaque mercredi, soixante personnes se retrouvent au café des langues."
+                    .to_owned(),
+                url: Some("https://www.musterhafen.example.org/fr/cafe".to_owned()),
+                link_text: Some("Tout sur le café des langues".to_owned()),
+                language: Some("fr".to_owned()),
+                ..Article::default()
             }),
             Block::Event(Event {
                 title: "لقاء الجيران".to_owned(),

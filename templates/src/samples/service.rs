@@ -5,6 +5,7 @@ use jiff::civil::{date, datetime};
 use crate::brand::Brand;
 use crate::language::Language;
 use crate::mail::Mail;
+use crate::publication::Publication;
 use crate::samples::publication;
 use crate::service::address::{self, Address};
 use crate::service::confirm::{self, Confirm};
@@ -18,11 +19,28 @@ use crate::service::reply::{self, Reply};
 use crate::service::report::{self, Report, Sums};
 use crate::service::welcome::{self, Welcome};
 
-/// Every mail of the service with a name for files.
+/// Whose mails they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// Who publishes.
+    pub publication: &'a Publication,
+    /// The address that links begin with, without a slash at its end.
+    pub site: &'a str,
+    /// The newsletter's short name in addresses.
+    pub slug: &'a str,
+}
+
+/// Every mail of the service with a name for files, as Musterhafen sends it.
 pub fn all(brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
     let publication = &publication(language);
-    let valid_until = date(2026, 11, 30);
     let site = "https://www.musterhafen.example.org";
+    of(&Setting { publication, site, slug: "hafenpost" }, brand, language)
+}
+
+/// The same as another newsletter sends it.
+pub fn of(setting: &Setting<'_>, brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
+    let Setting { publication, site, slug } = *setting;
+    let valid_until = date(2026, 11, 30);
     let url = |path: &str| format!("{site}/{path}/BQAAAAAAAAAMAAAAAAAAAAdk1Rj7u8Yb");
     let (rhythm, role, subject) = match language {
         Language::German => {
@@ -34,15 +52,16 @@ pub fn all(brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
             "New cycle paths, budget 2027 and Advent at the harbour",
         ),
     };
+    let reports = report(setting, subject, brand, language);
     let confirm = Confirm { publication, url: &url("c"), valid_until };
     let welcome = Welcome {
         publication,
         rhythm: Some(rhythm),
-        archive_url: &format!("{site}/archive/hafenpost"),
+        archive_url: &format!("{site}/archive/{slug}"),
         preferences_url: &url("p"),
         unsubscribe_url: &url("u"),
     };
-    let goodbye = Goodbye { publication, subscribe_url: &format!("{site}/subscribe/hafenpost") };
+    let goodbye = Goodbye { publication, subscribe_url: &format!("{site}/subscribe/{slug}") };
     let preferences = Preferences { publication, url: &url("p"), valid_until };
     let address = Address { publication, url: &url("a"), valid_until };
     let export = Export { publication, url: &url("x"), valid_until };
@@ -67,6 +86,24 @@ pub fn all(brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
         },
         leave: Some("rundbrief bounce review 12 --as leave"),
     };
+    vec![
+        ("confirm", confirm::render(&confirm, brand, language)),
+        ("welcome", welcome::render(&welcome, brand, language)),
+        ("goodbye", goodbye::render(&goodbye, brand, language)),
+        ("preferences", preferences::render(&preferences, brand, language)),
+        ("address", address::render(&address, brand, language)),
+        ("export", export::render(&export, brand, language)),
+        ("invitation", invitation::render(&invitation, brand, language)),
+        ("draft", draft::render(&draft, brand, language)),
+        ("probe", probe::render(&probe, brand, language)),
+        ("reply", reply::render(&reply, brand, language)),
+        ("report", reports),
+    ]
+}
+
+/// What became of an issue.
+fn report(setting: &Setting<'_>, subject: &str, brand: &Brand, language: Language) -> Mail {
+    let Setting { publication, site, .. } = *setting;
     let report = Report {
         publication,
         number: 12,
@@ -84,17 +121,5 @@ pub fn all(brand: &Brand, language: Language) -> Vec<(&'static str, Mail)> {
         },
         url: &format!("{site}/issues/12/report"),
     };
-    vec![
-        ("confirm", confirm::render(&confirm, brand, language)),
-        ("welcome", welcome::render(&welcome, brand, language)),
-        ("goodbye", goodbye::render(&goodbye, brand, language)),
-        ("preferences", preferences::render(&preferences, brand, language)),
-        ("address", address::render(&address, brand, language)),
-        ("export", export::render(&export, brand, language)),
-        ("invitation", invitation::render(&invitation, brand, language)),
-        ("draft", draft::render(&draft, brand, language)),
-        ("probe", probe::render(&probe, brand, language)),
-        ("reply", reply::render(&reply, brand, language)),
-        ("report", report::render(&report, brand, language)),
-    ]
+    report::render(&report, brand, language)
 }

@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use scraper::ElementRef;
 
-use crate::page::{Page, all, style, words};
+use rundbrief_templates::brand::shipped::Name;
+use rundbrief_templates::language::Language;
+use rundbrief_templates::samples::Sample;
+
+use crate::page::{Page, all, page, style, words};
 
 fn each(check: impl Fn(&Page)) {
     all().iter().for_each(check);
@@ -108,6 +112,34 @@ fn pictures_have_words_sizes_and_a_credit() {
         }
     });
     assert!(seen > 60, "the samples have pictures");
+}
+
+#[test]
+fn a_tiny_picture_is_blown_up_nowhere() {
+    for language in Language::ALL {
+        for brand in Name::ALL {
+            let page = page(Sample::BrokenPictures, brand, language);
+            let tiny = page.all("img[width='80']");
+            assert_eq!(tiny.len(), 1, "{}", page.name);
+            assert_eq!(style(tiny[0], "width"), Some("80px"), "{}", page.name);
+            assert_eq!(tiny[0].attr("class"), Some("m"), "a phone leaves it as it is");
+            // A file that is wide enough fills the phone's column.
+            let usual = crate::page::page(Sample::Usual, brand, language);
+            assert!(usual.all("img[width='176']").iter().all(|it| it.attr("class") == Some("g m")));
+        }
+    }
+}
+
+#[test]
+fn a_line_of_the_contents_says_its_language() {
+    for language in Language::ALL {
+        let page = page(Sample::RightToLeft, Name::Town, language);
+        assert_eq!(page.all("li a").len(), 5, "{}", page.name);
+        let arabic = page.all("li a[lang=ar][dir=rtl]");
+        assert!(words(arabic[0]).starts_with("مقهى"), "{}", page.name);
+        assert_eq!(page.all("li a[lang=fr][dir=ltr]").len(), 1, "{}", page.name);
+        assert_eq!(page.all("li a[lang]").len(), 2, "the mail's own language is not repeated");
+    }
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rundbrief_templates::brand::shipped::{self, Name};
 use rundbrief_templates::flow;
+use rundbrief_templates::issue::{self, Article, Block, Section};
+use rundbrief_templates::language::Language;
+use rundbrief_templates::samples::Sample;
 
-use crate::page::{Page, all, words};
+use crate::page::{Page, all, slots, words};
 
 fn each(check: impl Fn(&Page)) {
     all().iter().for_each(check);
@@ -42,6 +46,26 @@ fn headings_come_in_the_same_order() {
                 at.unwrap_or_else(|| panic!("{}: {heading} is missing or too early", page.name));
         }
     });
+}
+
+#[test]
+fn a_kicker_that_repeats_the_title_is_left_out() {
+    let mut issue = Sample::Short.issue(Language::German);
+    let article = |kicker: &str| {
+        Block::Article(Article {
+            kicker: Some(kicker.to_owned()),
+            title: "Haushalt 2027".to_owned(),
+            teaser: "Reden Sie mit.".to_owned(),
+            ..Article::default()
+        })
+    };
+    let blocks = vec![article("Rathaus"), Block::Divider, article("haushalt 2027")];
+    issue.sections = vec![Section { title: None, blocks }];
+    let mail = issue::render(&issue, &shipped::brand(Name::Town), Language::German, &slots());
+    let shown = "\n\nRathaus: Haushalt 2027\n----------------------\n\nReden Sie mit.\n\n* * *\n\n\
+                 Haushalt 2027\n-------------\n\nReden Sie mit.\n";
+    assert!(mail.text.contains(shown), "{}", mail.text);
+    assert_eq!(mail.html.to_lowercase().matches(">haushalt 2027<").count(), 2);
 }
 
 #[test]
