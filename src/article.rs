@@ -115,6 +115,9 @@ pub struct Image {
     /// The name of its copy for narrow places; `None` where the picture is narrow itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub small: Option<String>,
+    /// Why there is no copy of our own; `None` while nobody tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// A link in the text of an article.

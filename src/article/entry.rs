@@ -110,6 +110,7 @@ pub fn hash(record: &Record) -> Vec<u8> {
         image.small = None;
         image.width = None;
         image.height = None;
+        image.failure = None;
     }
     let json = serde_json::to_vec(&bare).expect("a record has text keys only");
     digest(&SHA256, &json).as_ref().to_vec()

@@ -12,6 +12,7 @@ use super::exit::{Code, Fault};
 use super::source::Selectors;
 use crate::article::entry::{self, Article, BY_HAND, Identity};
 use crate::article::{ArticleId, Html};
+use crate::source::album::Retry;
 use crate::source::collect;
 use crate::source::fetch::Client;
 use crate::source::finding::{Finding, Reading};
@@ -126,7 +127,9 @@ async fn keep(
     }
     let identity = Identity { source: None, origin: BY_HAND.to_owned(), guid: input.guid };
     let folder = input.folder.as_deref();
-    let taken = collect::take(&open.store, client, &identity, input.reading, folder, now()).await?;
+    let taken =
+        collect::take(&open.store, client, &identity, input.reading, folder, Retry::AtOnce, now())
+            .await?;
     taken.findings.iter().for_each(remark);
     let article = entry::get(&open.store, taken.stored.id()).await?;
     let article = article.context("the article is gone again")?;

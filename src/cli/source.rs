@@ -11,6 +11,7 @@ use url::Url;
 
 use super::Context;
 use super::exit::{Code, Fault};
+use crate::source::album::Retry;
 use crate::source::collect::{self, Collected};
 use crate::source::fetch::Client;
 use crate::source::reach::Reach;
@@ -282,7 +283,7 @@ async fn fetch(context: &Context, names: &[String]) -> anyhow::Result<ExitCode> 
         Client::new(Reach::new(open.config.fetch.allow.clone())).context("the HTTP client")?;
     let mut failed = false;
     for source in &sources {
-        match collect::fetch_one(&open.store, &client, source, now()).await {
+        match collect::fetch_one(&open.store, &client, source, Retry::AtOnce, now()).await {
             Ok(collected) => report(context, source, &collected),
             Err(collect::Error::Source(reason)) => {
                 failed = true;

@@ -53,6 +53,15 @@ row! {
     }
 }
 
+/// When a picture that could not be had is asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Now: somebody who asks has mended it, perhaps.
+    AtOnce,
+    /// Not before its hour is over: the clock asks.
+    Later,
+}
+
 /// Gets our copies of a record's pictures and writes their names and sizes into it. `folder`
 /// is where pictures may be read from the disk. Never fails for a picture: the findings say.
 ///
@@ -63,6 +72,7 @@ pub async fn gather(
     client: &Client,
     record: &mut Record,
     folder: Option<&Path>,
+    retry: Retry,
     now: Millis,
 ) -> sqlx::Result<Vec<Finding>> {
     let mut findings = Vec::new();
@@ -74,7 +84,8 @@ pub async fn gather(
         record.images.truncate(PICTURES);
     }
     for image in &mut record.images {
-        if let Err(reason) = obtain(store, client, image, folder, now).await? {
+        image.failure = obtain(store, client, image, folder, retry, now).await?.err();
+        if let Some(reason) = &image.failure {
             findings.push(Finding::new(format!("picture left out: {}: {reason}", image.url)));
         }
     }
@@ -87,6 +98,7 @@ async fn obtain(
     client: &Client,
     image: &mut Image,
     folder: Option<&Path>,
+    retry: Retry,
     now: Millis,
 ) -> sqlx::Result<Result<(), String>> {
     let local = image.url.starts_with("file:");
@@ -103,6 +115,7 @@ async fn obtain(
                 return Ok(Ok(()));
             }
         } else if let Some(reason) = origin.failure
+            && retry == Retry::Later
             && origin.fetched_at.after(AGAIN) > now
         {
             return Ok(Err(reason));
@@ -128,6 +141,37 @@ async fn obtain(
         image.width = Some(picture.width);
         image.height = Some(picture.height);
     }))
+}
+
+/// Gets our copy of a picture that is no article's; a reason where it cannot be had.
+///
+/// # Errors
+/// The database failed.
+pub async fn fetch(
+    store: &Store,
+    client: &Client,
+    url: &str,
+    retry: Retry,
+    now: Millis,
+) -> sqlx::Result<Result<(), String>> {
+    let mut image = Image { url: url.to_owned(), ..Image::default() };
+    obtain(store, client, &mut image, None, retry, now).await
+}
+
+/// Our copy of such a picture for a narrow place, with its name.
+///
+/// # Errors
+/// The database failed.
+pub async fn copy(store: &Store, url: &str) -> sqlx::Result<Option<(String, Served)>> {
+    let Some(origin) = origin(store, url).await? else { return Ok(None) };
+    let named = |hash: &Option<Vec<u8>>, kind: &Option<String>| {
+        Some(picture::file(hash.as_deref()?, Format::of(kind.as_deref()?)))
+    };
+    let small = named(&origin.small, &origin.small_type);
+    let Some(file) = small.or_else(|| named(&origin.hash, &origin.media_type)) else {
+        return Ok(None);
+    };
+    Ok(serve(store, &file).await?.map(|served| (file, served)))
 }
 
 /// A picture and its copy for narrow places.

@@ -8,10 +8,11 @@ use url::Url;
 
 use crate::article::Record;
 use crate::article::entry::{self, Identity, Stored};
+use crate::source::album::{self, Retry};
 use crate::source::fetch::{Answer, Client, Document, Validators};
 use crate::source::finding::{Finding, Reading};
 use crate::source::selector::Selectors;
-use crate::source::{Definition, Kind, Source, album, charset, feed, folder, page, selector, text};
+use crate::source::{Definition, Kind, Source, charset, feed, folder, page, selector, text};
 use crate::store::Store;
 use crate::store::value::Millis;
 
@@ -88,6 +89,7 @@ pub async fn fetch_one(
     store: &Store,
     client: &Client,
     source: &Source,
+    retry: Retry,
     now: Millis,
 ) -> Result<Collected, Error> {
     let haul = match haul(client, source).await {
@@ -112,9 +114,9 @@ pub async fn fetch_one(
             }
         }
         let identity = Identity { source: Some(source.id), origin: source.slug.clone(), guid };
-        collected
-            .taken
-            .push(take(store, client, &identity, reading, haul.folder.as_deref(), now).await?);
+        let folder = haul.folder.as_deref();
+        let taken = take(store, client, &identity, reading, folder, retry, now).await?;
+        collected.taken.push(taken);
     }
     let mut tx = store.begin().await?;
     super::fetched(&mut tx, source, &haul.validators, now).await?;
@@ -137,7 +139,7 @@ pub async fn step(
         let mine = super::claim(&mut tx, &source, now).await?;
         tx.commit().await?;
         if mine {
-            let collected = fetch_one(store, client, &source, now).await;
+            let collected = fetch_one(store, client, &source, Retry::Later, now).await;
             return Ok(Some((source, collected)));
         }
     }
@@ -154,6 +156,7 @@ pub async fn take(
     identity: &Identity,
     reading: Reading,
     folder: Option<&Path>,
+    retry: Retry,
     now: Millis,
 ) -> sqlx::Result<Taken> {
     let Reading { mut record, mut findings } = reading;
@@ -165,7 +168,7 @@ pub async fn take(
             return Ok(Taken { stored: Stored::Same(known.id), title, findings });
         }
     }
-    findings.extend(album::gather(store, client, &mut record, folder, now).await?);
+    findings.extend(album::gather(store, client, &mut record, folder, retry, now).await?);
     let mut tx = store.begin().await?;
     let stored = entry::put(&mut tx, identity, &record, now).await?;
     tx.commit().await?;

@@ -295,9 +295,10 @@ fn media(entry: &model::Entry, base: Option<&Url>, record: &mut Record) {
             .map(|credit| prose::squeeze(&credit.entity))
             .filter(|name| !name.is_empty());
         for content in &object.content {
-            let picture = content.content_type.as_ref().is_some_and(|kind| {
-                kind.as_ref().starts_with("image/") && !kind.as_ref().contains("svg")
-            });
+            let picture = content
+                .content_type
+                .as_ref()
+                .is_some_and(|kind| kind.as_ref().starts_with("image/"));
             let Some(url) = content.url.as_ref().filter(|_| picture) else {
                 continue;
             };

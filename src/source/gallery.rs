@@ -90,7 +90,9 @@ fn caption(element: ElementRef<'_>) -> (Option<String>, Option<String>) {
     )
 }
 
-/// One picture; `None` for icons, spacers, counters, drawings and what has no address.
+/// One picture; `None` for icons, spacers, counters, and what has no address. A drawing in
+/// SVG counts where words or a figure say that it belongs to the text: it cannot be shown,
+/// and the editor hears of it.
 fn image(img: ElementRef<'_>, base: Option<&Url>) -> Option<Image> {
     let size = |name: &str| {
         img.attr(name).and_then(|text| text.trim().trim_end_matches("px").parse::<u32>().ok())
@@ -111,6 +113,9 @@ fn image(img: ElementRef<'_>, base: Option<&Url>) -> Option<Image> {
         return None;
     }
     let (url, larger) = address(img, width, base)?;
+    if is_drawing(&url) && !belongs(img) {
+        return None;
+    }
     let title = img.attr("title").map(prose::squeeze).filter(|text| !text.is_empty());
     let alt = prose::squeeze(img.attr("alt").unwrap_or_default());
     let marked = ["data-copyright", "data-credit", "data-photographer", "data-author"]
@@ -134,6 +139,7 @@ fn image(img: ElementRef<'_>, base: Option<&Url>) -> Option<Image> {
         height: height.filter(|_| !larger),
         file: None,
         small: None,
+        failure: None,
     })
 }
 
@@ -180,12 +186,6 @@ fn address(img: ElementRef<'_>, width: Option<u32>, base: Option<&Url>) -> Optio
         }
         (_, _, plain) => (plain?.to_owned(), false),
     };
-    if std::path::Path::new(chosen.split(['?', '#']).next().unwrap_or(""))
-        .extension()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("svg"))
-    {
-        return None;
-    }
     let url = match base {
         Some(base) => base.join(&chosen).ok()?,
         None => match Url::parse(&chosen) {
@@ -216,6 +216,18 @@ fn widest(set: &str) -> Option<(String, u32)> {
     let all: Vec<(String, u32)> = candidates.collect();
     let fitting = all.iter().filter(|(_, width)| *width <= WIDEST).max_by_key(|(_, width)| *width);
     fitting.or_else(|| all.iter().min_by_key(|(_, width)| *width)).cloned()
+}
+
+/// Whether an address ends as a drawing's does.
+fn is_drawing(url: &str) -> bool {
+    url.split(['?', '#']).next().unwrap_or("").to_lowercase().ends_with(".svg")
+}
+
+/// Whether a picture has words, or stands in a figure.
+fn belongs(img: ElementRef<'_>) -> bool {
+    let mut above = img.ancestors().filter_map(ElementRef::wrap);
+    img.attr("alt").is_some_and(|alt| !alt.trim().is_empty())
+        || above.any(|element| element.value().name() == "figure")
 }
 
 /// Whether an address ends as a picture file does.

@@ -30,6 +30,8 @@ const SIDE: u32 = 20_000;
 const MEMORY: u64 = 400 * 1024 * 1024;
 /// Pixels of a side below which a picture is a counter or a spacer.
 const LEAST: u32 = 16;
+/// Bytes in which SVG says that it is: before it stand a declaration and comments.
+const HEAD: usize = 1_024;
 /// Quality of JPEG, tried in this order until the picture is light enough.
 const QUALITIES: &[u8] = &[84, 76, 68, 60, 52];
 /// What is left of each side when no quality is light enough.
@@ -85,6 +87,12 @@ impl Format {
 /// Why a file cannot become a picture of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A drawing of lines.
+    #[error("a drawing in SVG, which mail programs do not show; JPEG, PNG and GIF are shown")]
+    Drawing,
+    /// The end is missing.
+    #[error("the picture breaks off before its end; it was not saved or uploaded whole")]
+    Cut,
     /// No picture, or of a kind that is not read.
     #[error("no picture that is read here; JPEG, PNG, GIF and WebP are")]
     Kind,
@@ -181,10 +189,15 @@ fn finished(bytes: Vec<u8>, format: Format, width: u32, height: u32) -> Picture 
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, bool), Error> {
     let mut reader =
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| Error::Kind)?;
-    let format = reader.format().ok_or(Error::Kind)?;
+    let kind = || if is_drawing(bytes) { Error::Drawing } else { Error::Kind };
+    let format = reader.format().ok_or_else(kind)?;
     let drawn = matches!(format, ImageFormat::Png | ImageFormat::Gif);
     if !drawn && !matches!(format, ImageFormat::Jpeg | ImageFormat::WebP) {
         return Err(Error::Kind);
+    }
+    // The other kinds' decoders say so; this one makes up what is missing, in grey.
+    if format == ImageFormat::Jpeg && !has_end(bytes) {
+        return Err(Error::Cut);
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE);
@@ -203,6 +216,34 @@ fn decode(bytes: &[u8]) -> Result<(DynamicImage, bool), Error> {
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
     Ok((picture, drawn))
+}
+
+/// Whether bytes begin as SVG does.
+fn is_drawing(bytes: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]).to_lowercase();
+    let head = head.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    head.starts_with("<svg") || head.starts_with('<') && head.contains("<svg")
+}
+
+/// Whether a JPEG has its end marker (ITU-T T.81, annex B): within the picture's data, 0xFF
+/// is followed by zero or a restart marker, so that the end cannot be mistaken. A preview
+/// within a segment is leapt over.
+fn has_end(jpeg: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(pair) = jpeg.get(at..at + 2) {
+        match pair {
+            [0xff, 0xd9] => return true,
+            // Fill bytes, data with a stuffed zero, restart markers.
+            [0xff, 0xff] => at += 1,
+            [0xff, 0x00 | 0x01 | 0xd0..=0xd8] => at += 2,
+            [0xff, _] => match jpeg.get(at + 2..at + 4) {
+                Some(length) => at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => return false,
+            },
+            _ => at += 1,
+        }
+    }
+    false
 }
 
 /// The size within the room and [`HEIGHT`]; nothing is ever enlarged.

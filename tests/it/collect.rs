@@ -3,6 +3,7 @@
 use image::{ExtendedColorType, ImageEncoder as _};
 use rundbrief::article::Record;
 use rundbrief::article::entry::{self, Article, Identity, Stored};
+use rundbrief::source::album::Retry;
 use rundbrief::source::collect::{self, Collected};
 use rundbrief::source::finding::Reading;
 use rundbrief::source::selector::Written;
@@ -25,6 +26,7 @@ on_both![
     a_picture_exchanged_in_place_is_fetched_anew,
     a_wide_picture_has_a_copy_for_narrow_places,
     a_picture_that_cannot_be_had_is_tried_again,
+    who_adds_an_article_again_has_its_pictures_asked_for_at_once,
     articles_are_listed_by_pages,
 ];
 
@@ -40,7 +42,7 @@ async fn add(app: &App, slug: &str, kind: Kind, address: &str, definition: Defin
 
 async fn fetch(app: &App, slug: &str, now: Millis) -> Collected {
     let source = source::find(&app.store, slug).await.unwrap().unwrap();
-    collect::fetch_one(&app.store, &client(), &source, now).await.unwrap()
+    collect::fetch_one(&app.store, &client(), &source, Retry::Later, now).await.unwrap()
 }
 
 async fn articles(app: &App) -> Vec<Article> {
@@ -130,7 +132,8 @@ async fn a_source_that_fails_says_why_waits_and_comes_back(app: App) {
     let mut waits = Vec::new();
     for _ in 0..7 {
         let source = source::find(&app.store, "rathaus").await.unwrap().unwrap();
-        let failure = collect::fetch_one(&app.store, &client(), &source, NOW).await.unwrap_err();
+        let fetched = collect::fetch_one(&app.store, &client(), &source, Retry::Later, NOW).await;
+        let failure = fetched.unwrap_err();
         assert!(failure.to_string().contains("the server answers 404"), "{failure}");
         let source = source::find(&app.store, "rathaus").await.unwrap().unwrap();
         assert_eq!(source.failure.as_deref(), Some(failure.to_string().as_str()));
@@ -285,8 +288,18 @@ fn by_hand(guid: &str) -> Identity {
 }
 
 async fn take(app: &App, guid: &str, record: Record, now: Millis) -> collect::Taken {
+    take_asking(app, guid, record, Retry::Later, now).await
+}
+
+async fn take_asking(
+    app: &App,
+    guid: &str,
+    record: Record,
+    retry: Retry,
+    now: Millis,
+) -> collect::Taken {
     let reading = Reading { record, findings: Vec::new() };
-    collect::take(&app.store, &client(), &by_hand(guid), reading, None, now).await.unwrap()
+    collect::take(&app.store, &client(), &by_hand(guid), reading, None, retry, now).await.unwrap()
 }
 
 async fn a_picture_is_fetched_once_and_served_for_ever(app: App) {
@@ -389,6 +402,30 @@ async fn a_picture_that_cannot_be_had_is_tried_again(app: App) {
     assert!(article.record.images[0].file.is_some());
     take(&app, "a", with_picture(&url), Millis(NOW.0 + 3 * HOUR)).await;
     assert_eq!(site.requests().len(), 2);
+}
+
+async fn who_adds_an_article_again_has_its_pictures_asked_for_at_once(app: App) {
+    let site = Site::open().await;
+    let drawing = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    site.put("/wiese.jpg", Answer::page("image/svg+xml", drawing));
+    let url = site.url("/wiese.jpg").to_string();
+    let image = async |now| {
+        let taken = take_asking(&app, "a", with_picture(&url), Retry::AtOnce, now).await;
+        let article = entry::get(&app.store, taken.stored.id()).await.unwrap().unwrap();
+        (taken, article.record.images[0].clone())
+    };
+    let (taken, first) = image(NOW).await;
+    let failure = first.failure.unwrap();
+    assert!(failure.starts_with("a drawing in SVG"), "{failure}");
+    assert!(taken.findings[0].reason.ends_with(&failure), "{:?}", taken.findings);
+    let whole = jpeg();
+    site.put("/wiese.jpg", Answer::page("image/jpeg", whole[..whole.len() / 2].to_vec()));
+    let (_, second) = image(Millis(NOW.0 + 1)).await;
+    assert!(second.failure.is_some_and(|why| why.starts_with("the picture breaks off")));
+    site.put("/wiese.jpg", Answer::page("image/jpeg", whole));
+    let (taken, third) = image(Millis(NOW.0 + 2)).await;
+    assert_eq!((taken.stored, taken.findings), (Stored::Same(taken.stored.id()), Vec::new()));
+    assert!(third.file.is_some() && third.failure.is_none(), "{third:?}");
 }
 
 async fn articles_are_listed_by_pages(app: App) {

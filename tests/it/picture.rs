@@ -113,7 +113,10 @@ fn transparency_stays_where_it_is_light_enough() {
 
 #[test]
 fn what_is_no_picture_is_refused_before_it_is_unpacked() {
-    assert!(matches!(picture::prepare(b"<svg onload=x>"), Err(Error::Kind)));
+    assert!(matches!(picture::prepare(b"<svg onload=x>"), Err(Error::Drawing)));
+    let declared = b"<?xml version=\"1.0\"?>\n<!-- a chart --><svg/>";
+    assert!(matches!(picture::prepare(declared), Err(Error::Drawing)));
+    assert!(matches!(picture::prepare(b"<html></html>"), Err(Error::Kind)));
     assert!(matches!(picture::prepare(b""), Err(Error::Kind)));
     assert!(matches!(
         picture::prepare(&jpeg(&RgbImage::new(1, 1), None)),
@@ -136,6 +139,21 @@ fn what_is_no_picture_is_refused_before_it_is_unpacked() {
     );
     let whole = jpeg(&noise(100, 100), None);
     assert!(picture::prepare(&whole[..40]).is_err());
+}
+
+#[test]
+fn a_picture_that_breaks_off_is_refused() {
+    let mut exif = orientation(1);
+    // A preview within the metadata has an end of its own.
+    exif.extend_from_slice(&[0xff, 0xd8, 0xff, 0xd9]);
+    let whole = jpeg(&noise(400, 300), Some(exif));
+    for half in [whole.len() - 2, whole.len() / 2, whole.len() / 10] {
+        let refused = picture::prepare(&whole[..half]);
+        assert!(matches!(refused, Err(Error::Cut)), "{half}: {refused:?}");
+    }
+    let mut more = whole.clone();
+    more.extend_from_slice(b"what a telephone writes behind it");
+    assert!(picture::prepare(&more).is_ok());
 }
 
 #[test]
