@@ -14,10 +14,12 @@ pub mod due;
 pub mod forecast;
 pub mod freeze;
 pub mod inbox;
+pub mod inspect;
 pub mod link;
 pub mod preflight;
 pub mod render;
 pub mod state;
+pub mod wording;
 
 use jiff::Timestamp;
 use sqlx::types::Json;

@@ -10,8 +10,8 @@ use super::exit::{Code, Fault};
 use super::newsletter::clock;
 use super::subscriber::{self, newsletter_named};
 use super::{
-    Context, Open, issue_check, issue_edit, issue_missing, issue_preview, issue_report,
-    issue_unknown,
+    Context, Open, issue_check, issue_edit, issue_missing, issue_place, issue_preview,
+    issue_report, issue_show, issue_unknown,
 };
 use crate::audit;
 use crate::delivery::{guard, sums};
@@ -45,6 +45,8 @@ pub enum Command {
     Show(Named),
     /// Change a draft
     Edit(issue_edit::Arguments),
+    /// Put a quote, a button, a divider or a heading into a draft
+    Place(issue_place::Arguments),
     /// Write the mail as one reader gets it, and the pages of its articles
     Preview(issue_preview::Arguments),
     /// Say what blocks it and what to look at
@@ -97,8 +99,12 @@ pub async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode
     match command {
         Command::Compose { newsletter } => compose(context, &open, &newsletter).await?,
         Command::List { newsletter } => list(context, &open, newsletter.as_deref()).await?,
-        Command::Show(named) => show(context, &open, &named).await?,
+        Command::Show(named) => {
+            let issue = issue_named(&open.store, &named.issue).await?;
+            issue_show::run(context, &open, &issue).await?;
+        }
         Command::Edit(arguments) => issue_edit::run(context, &open, arguments).await?,
+        Command::Place(arguments) => issue_place::run(context, &open, arguments).await?,
         Command::Preview(arguments) => issue_preview::run(context, &open, arguments).await?,
         Command::Preflight(arguments) => return issue_check::run(context, &open, arguments).await,
         Command::Forecast(named) => issue_check::forecast(context, &open, &named.issue).await?,
@@ -239,37 +245,6 @@ pub(super) fn object(issue: &Issue) -> Value {
         "frozen_at": issue.frozen_at.map(|at| at.to_string()),
         "finished_at": issue.finished_at.map(|at| at.to_string()),
     })
-}
-
-async fn show(context: &Context, open: &Open, named: &Named) -> anyhow::Result<()> {
-    let issue = issue_named(&open.store, &named.issue).await?;
-    let pieces = archive::pieces(&open.store, issue.id.0).await?;
-    let title = |id| pieces.iter().find(|piece| piece.id == id).map(|piece| &*piece.record.title);
-    let content = &issue.content.0;
-    let mut record = object(&issue);
-    record["editorial"] = json!(content.editorial);
-    let mut text = format!(
-        "issue {} ({}/{}), {}\nsubject:   {}\npreheader: {}",
-        issue.id, issue.newsletter, issue.number, issue.state, issue.subject, issue.preheader
-    );
-    if let Some(why) = &issue.paused_why {
-        text.push_str(&format!("\npaused:    {why}"));
-    }
-    let mut sections = Vec::new();
-    for section in &content.sections {
-        text.push_str(&format!("\n\n{}", section.title.as_deref().unwrap_or("(no heading)")));
-        let mut items = Vec::new();
-        for item in &section.items {
-            let title = title(item.article).unwrap_or("(gone)");
-            text.push_str(&format!("\n  {:>5}  {title}", item.article));
-            items.push(json!({ "article": item.article, "revision": item.revision,
-                "form": item.form, "title": title }));
-        }
-        sections.push(json!({ "title": section.title, "articles": items }));
-    }
-    record["sections"] = json!(sections);
-    context.output.result(&record, text);
-    Ok(())
 }
 
 /// An issue with everything that its letter is made of.

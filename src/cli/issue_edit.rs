@@ -10,7 +10,8 @@ use super::issue::{issue_named, note, object};
 use super::{Context, Open, subscriber};
 use crate::article::ArticleId;
 use crate::issue::compose::Draft;
-use crate::issue::draft;
+use crate::issue::content::Block;
+use crate::issue::{Issue, draft};
 
 /// What to change; what is not named stays.
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// Put an article first of its section
     #[arg(long, value_name = "ARTICLE")]
     first: Vec<ArticleId>,
+    /// Take out a quote, a button, a divider or a heading, by its place in `issue show`
+    #[arg(long, value_name = "PLACE")]
+    remove: Vec<usize>,
 }
 
 /// Runs the command.
@@ -40,6 +44,7 @@ pub struct Arguments {
 /// Each says what was wrong, where, and what to do next.
 pub async fn run(context: &Context, open: &Open, arguments: Arguments) -> anyhow::Result<()> {
     let old = issue_named(&open.store, &arguments.issue).await?;
+    let issue = old.id;
     let mut content = old.content.0.clone();
     if let Some(file) = &arguments.editorial {
         let words = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
@@ -47,34 +52,51 @@ pub async fn run(context: &Context, open: &Open, arguments: Arguments) -> anyhow
     }
     let known = |id: ArticleId| content.items().any(|(item, _)| item.article == id);
     if let Some(id) = arguments.drop.iter().chain(&arguments.first).find(|id| !known(**id)) {
-        let message = format!("issue {} has no article {id}; `issue show` lists them", old.id);
+        let message = format!("issue {issue} has no article {id}; `issue show` lists them");
         return Err(Fault::new(Code::Data, message).into());
     }
+    content
+        .take_out(&arguments.remove)
+        .map_err(|refused| Fault::new(Code::Data, format!("issue {issue}: {refused}")))?;
+    let among = |block: &Block, articles: &[ArticleId]| {
+        block.item().is_some_and(|item| articles.contains(&item.article))
+    };
     for section in &mut content.sections {
-        section.items.retain(|item| !arguments.drop.contains(&item.article));
-        section.items.sort_by_key(|item| !arguments.first.contains(&item.article));
+        section.blocks.retain(|block| !among(block, &arguments.drop));
+        section.blocks.sort_by_key(|block| !among(block, &arguments.first));
     }
-    content.sections.retain(|section| !section.items.is_empty());
+    content.sections.retain(|section| !section.blocks.is_empty());
     let new = Draft {
         subject: line(arguments.subject, &old.subject, "--subject")?,
         preheader: line(arguments.preheader, &old.preheader, "--preheader")?,
         content,
     };
+    let changed = save(open, &old, &new).await?;
+    context.output.result(&object(&changed), format_args!("issue {issue}: changed"));
+    Ok(())
+}
+
+/// Stores what was changed, and who did it.
+pub(super) async fn save(open: &Open, old: &Issue, new: &Draft) -> anyhow::Result<Issue> {
     let mut tx = open.store.begin().await?;
     let now = subscriber::now().timestamp();
-    draft::save(&mut tx, &old, &new, now)
+    draft::save(&mut tx, old, new, now)
         .await
         .map_err(|error| Fault::new(Code::Data, error.to_string()))?;
     note(&mut tx, "edit", old.id, &json!({})).await?;
     tx.commit().await?;
-    let issue = issue_named(&open.store, &old.id.to_string()).await?;
-    context.output.result(&object(&issue), format_args!("issue {}: changed", issue.id));
-    Ok(())
+    issue_named(&open.store, &old.id.to_string()).await
+}
+
+fn line(new: Option<String>, old: &str, name: &str) -> anyhow::Result<String> {
+    match new {
+        Some(text) => one_line(&text, name),
+        None => Ok(old.to_owned()),
+    }
 }
 
 /// One line: what stands in a header must not break it.
-fn line(new: Option<String>, old: &str, name: &str) -> anyhow::Result<String> {
-    let Some(text) = new else { return Ok(old.to_owned()) };
+pub(super) fn one_line(text: &str, name: &str) -> anyhow::Result<String> {
     if text.chars().any(char::is_control) {
         let message =
             format!("{name} has a line break or another control character; one line is allowed");

@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rundbrief_templates::words;
 
-use super::content::{Content, Form, Item, Section};
+use super::content::{Block, Content, Form, Item, Section};
 use crate::article::{ArticleId, Record};
 use crate::newsletter::definition::{Definition, Lead, Section as Rule};
 
@@ -81,7 +81,7 @@ pub fn compose(definition: &Definition, candidates: &[Candidate], now: Timestamp
     };
     let (lead, others) = lead(rules.lead, articles);
     if let Some(lead) = lead {
-        content.sections.push(Section { title: None, items: vec![item(lead, Form::Lead)] });
+        content.sections.push(Section { title: None, blocks: vec![item(lead, Form::Lead)] });
     }
     let room = rules.at_most.get() as usize;
     let room = room.saturating_sub(content.sections.len());
@@ -89,8 +89,8 @@ pub fn compose(definition: &Definition, candidates: &[Candidate], now: Timestamp
     if !events.is_empty() {
         let standing = words::of(definition.language).events;
         let title = rules.events.title.as_ref().map_or(standing, |title| title.as_str());
-        let items = events.iter().map(|one| item(one, Form::Event)).collect();
-        content.sections.push(Section { title: Some(title.to_owned()), items });
+        let blocks = events.iter().map(|one| item(one, Form::Event)).collect();
+        content.sections.push(Section { title: Some(title.to_owned()), blocks });
     }
     let found = lead.iter().count() + shown.len() + events.len();
     if found == 0 || found < rules.at_least.get() as usize {
@@ -222,8 +222,8 @@ fn place<'c>(
             // A heading over the rest makes sense only below other headings.
             None => rest.filter(|_| sections[..i].iter().any(|above| !above.is_empty())),
         };
-        let items = articles.iter().map(|one| item(one, form)).collect();
-        content.sections.push(Section { title: title.map(str::to_owned), items });
+        let blocks = articles.iter().map(|one| item(one, form)).collect();
+        content.sections.push(Section { title: title.map(str::to_owned), blocks });
     }
     sections.into_iter().flatten().collect()
 }
@@ -241,8 +241,8 @@ fn wants(rule: &Rule, one: &Candidate) -> bool {
         || rule.categories.iter().any(|category| names.contains(&category.trim().to_lowercase()))
 }
 
-fn item(one: &Candidate, form: Form) -> Item {
-    Item { article: one.article, revision: one.revision, form }
+fn item(one: &Candidate, form: Form) -> Block {
+    Block::Article(Item { article: one.article, revision: one.revision, form })
 }
 
 fn without(one: &Candidate, why: String) -> LeftOut {

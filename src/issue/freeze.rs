@@ -62,8 +62,8 @@ pub struct Material<'a> {
     pub pictures: &'a [Enclosure],
 }
 
-/// The pictures of an issue's articles, for a newsletter that wants them to go along;
-/// none for another. The mail takes those that it shows.
+/// The logo and the pictures of an issue's articles, for a newsletter that wants them to
+/// go along; none for another. The mail takes those that it shows.
 ///
 /// # Errors
 /// The database failed.
@@ -72,7 +72,7 @@ pub async fn enclosed(
     definition: &Definition,
     pieces: &[Piece],
 ) -> sqlx::Result<Vec<Enclosure>> {
-    let mut pictures: Vec<Enclosure> = Vec::new();
+    let mut pictures = enclosure::logos(store, definition).await?;
     if definition.pictures == Pictures::Linked {
         return Ok(pictures);
     }
@@ -84,7 +84,7 @@ pub async fn enclosed(
             && let Some(served) = album::serve(store, file).await?
         {
             let Served { media_type, bytes } = served;
-            pictures.push(Enclosure { file: file.clone(), media_type, bytes });
+            pictures.push(Enclosure { file: file.clone(), media_type, bytes, logo: None });
         }
     }
     Ok(pictures)
@@ -104,7 +104,7 @@ impl Material<'_> {
         };
         let content = &self.issue.content.0;
         let page = render::page(self.definition, front, content, self.pieces, self.office);
-        let brand = self.definition.brand.brand()?;
+        let brand = enclosure::brand(self.definition, self.pictures, self.office)?;
         Ok(rundbrief_templates::issue::render(&page, &brand, self.definition.language, slots))
     }
 

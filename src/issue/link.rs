@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use scraper::Html;
 use url::Url;
 
+use super::content::{Block, Button};
 use super::freeze::Material;
-use super::preflight::{self, Finding};
+use super::preflight::Finding;
+use super::wording::says_nothing;
 use crate::source::charset;
 use crate::source::fetch::{Client, Error};
 use crate::source::head::Head;
@@ -65,8 +67,18 @@ pub fn addresses(material: &Material<'_>) -> BTreeMap<String, String> {
         let links = links.filter(|url| url.is_web());
         links.map(|url| (url.as_str().to_owned(), record.title.clone()))
     });
+    let buttons = buttons(material)
+        .filter(|button| button.url.is_web())
+        .map(|button| (button.url.as_str().to_owned(), format!("button {:?}", button.text)));
     let own = |url: &str| Url::parse(url).is_ok_and(|url| material.office.owns(&url));
-    foot.chain(articles).filter(|(url, _)| !own(url)).collect()
+    foot.chain(articles).chain(buttons).filter(|(url, _)| !own(url)).collect()
+}
+
+fn buttons<'m>(material: &Material<'m>) -> impl Iterator<Item = &'m Button> + use<'m> {
+    material.issue.content.0.blocks().filter_map(|block| match block {
+        Block::Button(button) => Some(button),
+        Block::Article(_) | Block::Quote(_) | Block::Divider => None,
+    })
 }
 
 /// Asks every address that nothing fresh is known of, and says what was found.
@@ -140,8 +152,10 @@ const UNREACHABLE: &str = "which cannot be reached";
 /// be proposed.
 fn vague(material: &Material<'_>) -> BTreeSet<String> {
     let links = material.pieces.iter().flat_map(|piece| &piece.record.links);
-    let vague = links.filter(|link| link.url.is_web() && preflight::says_nothing(&link.text));
-    vague.map(|link| link.url.as_str().to_owned()).collect()
+    let links = links.map(|link| (&link.url, &link.text));
+    let links = links.chain(buttons(material).map(|button| (&button.url, &button.text)));
+    let vague = links.filter(|(url, text)| url.is_web() && says_nothing(text));
+    vague.map(|(url, _)| url.as_str().to_owned()).collect()
 }
 
 /// Titles of pages as earlier checks read them, by address.

@@ -11,11 +11,11 @@ use rundbrief_templates::mail::Mail;
 use rundbrief_templates::slot::{Slot, Slots};
 use url::Url;
 
-use super::archive::Piece;
-use super::content::Form;
 use super::freeze::{Material, PICTURES_MAX};
-use crate::article::{Image, Record};
+use super::inspect;
+use super::wording::{left_behind, loud, words_of};
 use crate::letter::address::Office;
+use crate::letter::enclosure;
 use crate::source::reach;
 use crate::words;
 
@@ -25,33 +25,8 @@ const HTML_MAX: usize = 100_000;
 const SUBJECT_SEEN: usize = 60;
 /// Characters of a preheader that fill the inbox line and are not cut.
 const PREHEADER: std::ops::RangeInclusive<usize> = 90..=130;
-/// Characters of an alternative text that are still listened to.
-const ALT_MAX: usize = 150;
 /// Bytes of pictures in each mail from which on a reader waits for it.
 const PICTURES_HEAVY: usize = 300_000;
-/// What a template or a designer left behind, in lower case.
-const LEFT_BEHIND: [&str; 7] = ["{{", "}}", "{%", "%}", "lorem ipsum", "[todo", "xxxx"];
-/// Alternative texts that say nothing, in lower case.
-const EMPTY_ALTS: [&str; 9] =
-    ["bild", "foto", "grafik", "image", "photo", "picture", "logo", "titelbild", "platzhalter"];
-/// Link texts that do not name their target, in lower case.
-const EMPTY_LINKS: [&str; 15] = [
-    "hier",
-    "hier klicken",
-    "klicken sie hier",
-    "mehr",
-    "mehr erfahren",
-    "mehr lesen",
-    "weiter",
-    "weiterlesen",
-    "link",
-    "diesem link",
-    "here",
-    "click here",
-    "more",
-    "read more",
-    "this link",
-];
 
 words! {
     /// How much a finding matters.
@@ -110,7 +85,8 @@ pub fn check(
     imprint(material, &mut findings);
     standing(material, today, &mut findings);
     envelope(material, today, &mut findings);
-    articles(material, titles, now, today, &mut findings);
+    inspect::articles(material, titles, now, today, &mut findings);
+    inspect::between(material, titles, today, &mut findings);
     for title in shown_before {
         let remedy = "leave it out unless it is meant to come again";
         findings.push(Finding::look(title, "an earlier issue showed it", remedy));
@@ -155,6 +131,11 @@ fn standing(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
     if let Some(logo) = &definition.brand.logo {
         words_of("brand.logo.alt", &logo.alt, today, findings);
     }
+    for url in enclosure::left(definition, material.pictures) {
+        let what = format!("{url} could not be had and stays a link, unlike other pictures");
+        let remedy = "apply the newsletter's file again when its address answers";
+        findings.push(Finding::look("brand.logo", what, remedy));
+    }
     for line in definition.brand.footer.iter().flatten() {
         words_of("brand.footer", line, today, findings);
     }
@@ -180,10 +161,6 @@ fn envelope(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
         let what = format!("has {length} characters; phones show {SUBJECT_SEEN}");
         findings.push(Finding::look("subject", what, "put what matters first, or shorten it"));
     }
-    if shouts(subject) {
-        let remedy = "write it as a sentence; spam filters count capitals and exclamation marks";
-        findings.push(Finding::look("subject", "shouts", remedy));
-    }
     let length = issue.preheader.chars().count();
     if !PREHEADER.contains(&length) {
         let what = format!(
@@ -198,180 +175,15 @@ fn envelope(material: &Material<'_>, today: Date, findings: &mut Vec<Finding>) {
         [("subject", subject), ("preheader", &*issue.preheader), ("editorial", editorial)]
     {
         words_of(place, text, today, findings);
+        loud(place, text, findings);
     }
     for section in &material.issue.content.0.sections {
         if let Some(title) = &section.title {
-            words_of(&format!("section {title:?}"), title, today, findings);
+            let place = format!("section {title:?}");
+            words_of(&place, title, today, findings);
+            loud(&place, title, findings);
         }
     }
-}
-
-fn articles(
-    material: &Material<'_>,
-    titles: &BTreeMap<String, String>,
-    now: Timestamp,
-    today: Date,
-    findings: &mut Vec<Finding>,
-) {
-    if material.pieces.is_empty() {
-        findings.push(Finding::blocks(
-            "issue",
-            "has no articles",
-            "compose it again, or cancel it",
-        ));
-    }
-    for (item, _) in material.issue.content.0.items() {
-        let Some(piece) = material.pieces.iter().find(|piece| piece.id == item.article) else {
-            let place = format!("article {}", item.article);
-            findings.push(Finding::blocks(place, "is gone", "compose the issue again"));
-            continue;
-        };
-        let record = &piece.record;
-        words_of(&record.title, &record.title, today, findings);
-        words_of(&record.title, &record.teaser, today, findings);
-        other_words(record, findings);
-        if shouts(&record.title) {
-            findings.push(Finding::look(&record.title, "shouts", "write the title as a sentence"));
-        }
-        if item.form == Form::Event {
-            over(material, record, now, findings);
-        }
-        pictures(record, findings);
-        links(material, titles, record, findings);
-    }
-}
-
-fn over(material: &Material<'_>, record: &Record, now: Timestamp, findings: &mut Vec<Finding>) {
-    let zone = material.definition.time_zone.zone();
-    let last = record.event.as_ref().map(|event| event.end.unwrap_or(event.start));
-    let over = last.is_some_and(|last| {
-        last.day(&zone) < zone.to_datetime(now).date()
-            || last.time(&zone).is_some() && last.instant(&zone).is_some_and(|at| at < now)
-    });
-    if over {
-        let remedy = "leave it out, or correct its date at its source";
-        findings.push(Finding::blocks(&record.title, "is announced and is over", remedy));
-    }
-}
-
-/// What was left behind, and last year's date.
-fn words_of(place: &str, text: &str, today: Date, findings: &mut Vec<Finding>) {
-    left_behind(place, text, findings);
-    let last_year = (today.year() - 1).to_string();
-    let numbers = text.split(|c: char| !c.is_ascii_digit());
-    if numbers.into_iter().any(|number| number == last_year) {
-        let what = format!("names the year {last_year}");
-        findings.push(Finding::look(place, what, "is it meant, or was it copied?"));
-    }
-}
-
-/// Marks of a template, and blind text.
-fn left_behind(place: &str, text: &str, findings: &mut Vec<Finding>) {
-    let lower = text.to_lowercase();
-    if let Some(mark) = LEFT_BEHIND.iter().find(|mark| lower.contains(**mark)) {
-        let what = format!("contains {mark:?}, which a template left behind");
-        findings.push(Finding::blocks(place, what, "write what belongs there"));
-    }
-}
-
-/// What else of an article a reader sees, in the mail or on its page: whole texts may name
-/// any year.
-fn other_words(record: &Record, findings: &mut Vec<Finding>) {
-    let title = &record.title;
-    let own = [record.subtitle.as_deref(), Some(record.body.as_str())].into_iter().flatten();
-    let place = record.event.as_ref().and_then(|event| event.place.as_deref());
-    let links = record.links.iter().map(|link| &*link.text);
-    let lists = record.kicker.iter().chain(&record.authors).map(String::as_str);
-    let texts: Vec<&str> = own.chain(lists).chain(place).chain(links).collect();
-    left_behind(&format!("{title}: text"), &texts.join("\n"), findings);
-    for image in &record.images {
-        let texts = [Some(&image.alt), image.caption.as_ref(), image.credit.as_ref()];
-        for text in texts.into_iter().flatten() {
-            left_behind(&format!("{title}: picture {}", name(image)), text, findings);
-        }
-    }
-}
-
-fn pictures(record: &Record, findings: &mut Vec<Finding>) {
-    for image in &record.images {
-        let place = format!("{}: picture {}", record.title, name(image));
-        if image.file.is_none() {
-            let remedy = "add the article again when its address answers";
-            findings.push(Finding::look(place, "could not be had and is left out", remedy));
-            continue;
-        }
-        let alt = image.alt.trim();
-        if alt.is_empty() {
-            let remedy = "say in a few words what it shows, at its source";
-            findings.push(Finding::blocks(place.clone(), "has no alternative text", remedy));
-        } else if shows_nothing(alt) {
-            let what = format!("has the alternative text {alt:?}, which says nothing");
-            findings.push(Finding::look(place.clone(), what, "say what it shows"));
-        } else if alt.chars().count() > ALT_MAX {
-            let what = format!("has an alternative text of over {ALT_MAX} characters");
-            findings.push(Finding::look(place.clone(), what, "put the rest into the caption"));
-        }
-        if image.credit.as_deref().is_none_or(|credit| credit.trim().is_empty()) {
-            let remedy = "name who made it (§ 13 UrhG), at its source";
-            findings.push(Finding::look(place, "has no credit", remedy));
-        }
-    }
-}
-
-fn name(image: &Image) -> &str {
-    image.url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(&image.url)
-}
-
-/// A file name, a number, or a word such as "Bild".
-fn shows_nothing(alt: &str) -> bool {
-    let lower = alt.to_lowercase();
-    let file = [".jpg", ".jpeg", ".png", ".gif", ".webp"].iter().any(|end| lower.ends_with(end));
-    let bare = lower.trim_matches(|c: char| !c.is_alphabetic());
-    let code = !alt.contains(' ') && alt.contains(['_', '/']) || bare.is_empty();
-    file || code || EMPTY_ALTS.contains(&bare)
-}
-
-/// Whether the words of a link do not say where it leads.
-pub(super) fn says_nothing(words: &str) -> bool {
-    let words = words.trim().to_lowercase();
-    let words = words.trim_matches(|c: char| !c.is_alphanumeric());
-    EMPTY_LINKS.contains(&words) || words.starts_with("http") || words.is_empty()
-}
-
-fn links(
-    material: &Material<'_>,
-    titles: &BTreeMap<String, String>,
-    record: &Record,
-    findings: &mut Vec<Finding>,
-) {
-    for link in &record.links {
-        if says_nothing(&link.text) {
-            let what = format!("has a link {:?} to {}", link.text, link.url);
-            let page = || titles.get(link.url.as_str()).map(String::as_str);
-            let target = target(material.pieces, link.url.as_str()).or_else(page);
-            let remedy = match target {
-                Some(title) => format!("call it by its target: {title:?}"),
-                None => "let its words name the target".to_owned(),
-            };
-            findings.push(Finding::look(&record.title, what, &remedy));
-        }
-        if let Some(why) = private(link.url.as_str(), material.office) {
-            let what = format!("links to {}, {why}", link.url);
-            findings.push(Finding::blocks(&record.title, what, "link to its public address"));
-        }
-    }
-}
-
-/// The title of the article that an address belongs to, if the issue has it.
-fn target<'p>(pieces: &'p [Piece], url: &str) -> Option<&'p str> {
-    let of = |piece: &&Piece| piece.record.url.as_ref().is_some_and(|own| own.as_str() == url);
-    pieces.iter().find(of).map(|piece| piece.record.title.as_str())
-}
-
-/// Why no reader reaches an address; our own is looked at once for all.
-fn private(address: &str, office: &Office) -> Option<&'static str> {
-    let url = Url::parse(address).ok()?;
-    if office.owns(&url) { None } else { reach::hidden(&url) }
 }
 
 /// Whether readers reach the links of our own: web version, preferences, unsubscribing.
@@ -388,13 +200,6 @@ fn own_address(office: &Office, findings: &mut Vec<Finding>) {
         true => Finding::look(place, what, remedy),
         false => Finding::blocks(place, what, remedy),
     });
-}
-
-/// More than a word in capitals, or marks in a row.
-fn shouts(text: &str) -> bool {
-    let letters: Vec<char> = text.chars().filter(|c| c.is_alphabetic()).collect();
-    let capitals = letters.len() > 6 && letters.iter().all(|c| c.is_uppercase());
-    capitals || ["!!", "??", "?!", "!?"].iter().any(|marks| text.contains(marks))
 }
 
 /// The mail as rendered.

@@ -2,11 +2,12 @@
 
 use jiff::civil::Date;
 use rundbrief_templates::issue::{
-    Article, Block, Editorial, Event, Form as TeaserForm, Image, Issue as Page, Section, When,
+    Article, Block, Editorial, Event, Form as TeaserForm, Image, Issue as Page, Link, Quote,
+    Section, When,
 };
 
 use super::archive::Piece;
-use super::content::{Content, Form, Item};
+use super::content::{self, Content, Form, Item};
 use crate::article::{self, Moment, Record};
 use crate::letter::address::Office;
 use crate::newsletter::definition::{Definition, Pictures};
@@ -41,7 +42,7 @@ pub fn page(
 ) -> Page {
     let articles = content.items().filter(|(item, _)| item.form != Form::Event).count();
     let small = articles > LARGE_PICTURES;
-    let block = |item: &Item, section: Option<&str>| {
+    let article = |item: &Item, section: Option<&str>| {
         let piece = pieces.iter().find(|piece| piece.id == item.article)?;
         let place = Place { definition, office, number: front.number, section, small };
         Some(match item.form {
@@ -54,12 +55,18 @@ pub fn page(
             }
         })
     };
-    let section = |section: &super::content::Section| Section {
+    let block = |block: &content::Block, section: Option<&str>| match block {
+        content::Block::Article(item) => article(item, section),
+        content::Block::Quote(quote) => Some(Block::Quote(said(quote))),
+        content::Block::Button(button) => Some(Block::Button(pressed(button))),
+        content::Block::Divider => Some(Block::Divider),
+    };
+    let section = |section: &content::Section| Section {
         title: section.title.clone(),
         blocks: section
-            .items
+            .blocks
             .iter()
-            .filter_map(|item| block(item, section.title.as_deref()))
+            .filter_map(|one| block(one, section.title.as_deref()))
             .collect(),
     };
     Page {
@@ -95,6 +102,15 @@ fn editorial(words: &str, signature: &[String]) -> Editorial {
         paragraphs: paragraphs(words).iter().map(|words| words.as_str().into()).collect(),
         signature: signature.to_vec(),
     }
+}
+
+fn said(quote: &content::Quote) -> Quote {
+    let content::Quote { text, by, language } = quote.clone();
+    Quote { text, source: by, language }
+}
+
+fn pressed(button: &content::Button) -> Link {
+    Link { text: button.text.clone(), url: button.url.as_str().to_owned() }
 }
 
 fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {

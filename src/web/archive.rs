@@ -20,7 +20,7 @@ use super::words::{self, Words};
 use super::{SANDBOX, Site, raw};
 use crate::article::{Event, Image, Record};
 use crate::issue::archive::{self, Edition, PAGE, Piece};
-use crate::issue::content::Content;
+use crate::issue::content::{Block, Content, Form, Quote};
 use crate::issue::{calendar, render};
 use crate::newsletter::{self, Newsletter};
 
@@ -92,37 +92,57 @@ pub async fn issue(
     let edition = shelf.edition(&site, number).await?;
     let pieces = archive::pieces(&site.store, edition.id).await?;
     let words = shelf.words();
-    let mut sections: Vec<(&str, Vec<&Piece>)> = Vec::new();
-    for piece in &pieces {
-        match sections.last_mut() {
-            Some((section, within)) if *section == piece.section => within.push(piece),
-            Some(_) | None => sections.push((&piece.section, vec![piece])),
-        }
-    }
     let content: Content = serde_json::from_str(&edition.content)
         .with_context(|| format!("content of issue {}", edition.id))?;
-    // The mail's list of contents leads to these places.
-    let mut articles = 0;
-    let mut place = |piece: &Piece| {
-        let article = piece.record.event.is_none();
-        articles += usize::from(article);
-        article.then(|| rundbrief_templates::issue::article_anchor(articles - 1))
-    };
     let body = html! {
         (crumbs(words, &[(&shelf.title(), Some(shelf.root())), (&shelf.number(&edition), None)]))
         p class="kicker" { (shelf.line(&edition)) }
         h1 { (edition.subject) }
         p class="lead" { (edition.preheader) }
         (editorial(&content))
-        @for (section, within) in &sections {
-            @if !section.is_empty() { h2 { (section) } }
-            ul class="list" {
-                @for piece in within { li id=[place(piece)] { (teaser(&shelf, &edition, piece, section.is_empty())) } }
-            }
-        }
+        (sections(&shelf, &edition, &content, &pieces))
         p class="way-back" { a href=(shelf.root()) { (words.back_to_archive) } }
     };
     Ok(page::of(shelf.house(), shelf.language(), &edition.subject, body).policy(SANDBOX).kept())
+}
+
+/// What stands under each heading: runs of articles as lists, the rest between them.
+fn sections(shelf: &Shelf, edition: &Edition, content: &Content, pieces: &[Piece]) -> Markup {
+    // The mail's list of contents leads to these places.
+    let mut articles = 0;
+    let mut entry = |block: &Block, top: bool| {
+        let item = block.item()?;
+        let piece = pieces.iter().find(|piece| piece.id == item.article)?;
+        let listed = item.form != Form::Event || piece.record.event.is_none();
+        articles += usize::from(listed);
+        let place = listed.then(|| rundbrief_templates::issue::article_anchor(articles - 1));
+        Some(html! { li id=[place] { (teaser(shelf, edition, piece, top)) } })
+    };
+    html! {
+        @for section in &content.sections {
+            @if let Some(title) = &section.title { h2 { (title) } }
+            @for run in section.blocks.chunk_by(|one, next| one.item().is_some() && next.item().is_some()) {
+                @match run {
+                    [Block::Quote(quote)] => (said(quote, shelf.language())),
+                    [Block::Button(button)] => p { a class="button" href=(button.url.as_str()) { (button.text) } },
+                    [Block::Divider] => hr;,
+                    run => ul class="list" {
+                        @for block in run { (entry(block, section.title.is_none()).unwrap_or_default()) }
+                    },
+                }
+            }
+        }
+    }
+}
+
+fn said(quote: &Quote, language: Language) -> Markup {
+    let (open, close) = rundbrief_templates::words::of(language).quotes;
+    html! {
+        figure class="quote" {
+            blockquote lang=[quote.language.as_deref()] { p { (open) (quote.text) (close) } }
+            @if let Some(by) = &quote.by { figcaption { (by) } }
+        }
+    }
 }
 
 /// The words of the editors, without the greeting that a reader's mail has.

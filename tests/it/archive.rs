@@ -82,21 +82,7 @@ impl Visit {
     async fn issue(&self, number: i64, frozen: bool, records: &[serde_json::Value]) {
         let mut tx = self.app.store.begin().await.unwrap();
         let state = if frozen { "finished" } else { "draft" };
-        let issue: i64 = on!(tx, |c| sqlx::query_scalar(
-            "insert into issue (newsletter_id, number, state, subject, preheader, content, frozen_at, created_at, updated_at)
-             values (1, $1, $2, 'Neue Radwege & mehr', 'Und was sonst geschah', $4, $3, 1, 1)
-             returning id"
-        )
-        .bind(number)
-        .bind(state)
-        .bind(frozen.then_some(MORNING))
-        .bind(sqlx::types::Json(serde_json::json!({
-            "editorial": "diese Woche wird gebaut.\n\nWir sagen <b>wo</b>.",
-            "signature": ["Kim Beispiel", "für das Presseamt"],
-        })))
-        .fetch_one(c)
-        .await)
-        .unwrap();
+        let mut articles: Vec<i64> = Vec::new();
         for (n, record) in records.iter().enumerate() {
             let text = sqlx::types::Json(record);
             let article: i64 = on!(tx, |c| sqlx::query_scalar(
@@ -104,7 +90,7 @@ impl Visit {
                  values ($1, 'hand', $2, 'x', $3, 1, 1)
                  returning id"
             )
-            .bind(format!("{issue}-{n}"))
+            .bind(format!("{number}-{n}"))
             .bind(vec![1_u8])
             .bind(text)
             .fetch_one(c)
@@ -121,6 +107,25 @@ impl Visit {
             .await
             .map(|_| ()))
             .unwrap();
+            articles.push(article);
+        }
+        let issue: i64 = on!(tx, |c| sqlx::query_scalar(
+            "insert into issue (newsletter_id, number, state, subject, preheader, content, frozen_at, created_at, updated_at)
+             values (1, $1, $2, 'Neue Radwege & mehr', 'Und was sonst geschah', $4, $3, 1, 1)
+             returning id"
+        )
+        .bind(number)
+        .bind(state)
+        .bind(frozen.then_some(MORNING))
+        .bind(sqlx::types::Json(serde_json::json!({
+            "editorial": "diese Woche wird gebaut.\n\nWir sagen <b>wo</b>.",
+            "signature": ["Kim Beispiel", "für das Presseamt"],
+            "sections": [{ "title": "Verkehr", "blocks": blocks(&articles) }],
+        })))
+        .fetch_one(c)
+        .await)
+        .unwrap();
+        for (n, article) in articles.iter().enumerate() {
             on!(tx, |c| sqlx::query(
                 "insert into issue_article (issue_id, position, section, article_id, revision)
                  values ($1, $2, 'Verkehr', $3, 1)"
@@ -135,6 +140,16 @@ impl Visit {
         }
         tx.commit().await.unwrap();
     }
+}
+
+/// A quote, the articles, a divider, a button.
+fn blocks(articles: &[i64]) -> Vec<serde_json::Value> {
+    let quote = serde_json::json!({ "quote": { "text": "Freie <b>Fahrt</b>", "by": "Jana Muster", "language": "en" } });
+    let article = |id: &i64| serde_json::json!({ "article": { "article": id, "revision": 1, "form": "standard" } });
+    let button =
+        serde_json::json!({ "button": { "text": "Zum Plan", "url": "https://example.de/plan" } });
+    let rest = [serde_json::json!("divider"), button];
+    [quote].into_iter().chain(articles.iter().map(article)).chain(rest).collect()
 }
 
 fn cycleways() -> serde_json::Value {
@@ -170,6 +185,11 @@ async fn a_draft_does_not_exist_and_a_frozen_issue_does(app: App) {
     let words = "<p>diese Woche wird gebaut.</p><p>Wir sagen &lt;b&gt;wo&lt;/b&gt;.</p>\
                  <p>Kim Beispiel<br>für das Presseamt</p>";
     assert!(issue.body.contains(words), "{}", issue.body);
+    let quote = "<blockquote lang=\"en\"><p>„Freie &lt;b&gt;Fahrt&lt;/b&gt;“</p></blockquote><figcaption>Jana Muster</figcaption>";
+    assert!(issue.body.contains(quote), "{}", issue.body);
+    let rest = "</ul><hr><p><a class=\"button\" href=\"https://example.de/plan\">Zum Plan</a></p>";
+    assert!(issue.body.contains(rest), "{}", issue.body);
+    assert!(issue.body.contains("<h2>Verkehr</h2>") && issue.body.contains("<li id=\"a1\">"));
     for nowhere in [
         "/archive/other",
         "/archive/1",

@@ -50,7 +50,7 @@ fn shown(composed: &Composed) -> Vec<String> {
     let mut lines = Vec::new();
     for section in &draft.content.sections {
         lines.extend(section.title.as_ref().map(|title| format!("# {title}")));
-        lines.extend(section.items.iter().map(|item| {
+        lines.extend(section.items().map(|item| {
             let form = match item.form {
                 Form::Lead => "lead",
                 Form::Standard => "standard",

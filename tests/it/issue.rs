@@ -258,7 +258,7 @@ async fn an_editors_change_needs_the_draft_it_was_made_on(app: App) {
         content: read.content.0.clone(),
     };
     for section in &mut new.content.sections {
-        section.items.retain(|item| item.article == kept);
+        section.blocks.retain(|block| block.item().is_some_and(|item| item.article == kept));
     }
     let later = monday() + minutes(1);
     let mut tx = app.store.begin().await.unwrap();

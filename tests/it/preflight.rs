@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rundbrief::article::{ArticleId, Event, Html, Image, Link, Record, WebAddress};
 use rundbrief::issue::archive::Piece;
-use rundbrief::issue::content::{Content, Form, Item, Section};
+use rundbrief::issue::content::{Block, Content, Form, Item, Section};
 use rundbrief::issue::freeze::Material;
 use rundbrief::issue::preflight::{Severity, blocked, check};
 use rundbrief::issue::{Issue, IssueId};
@@ -71,11 +71,12 @@ impl Desk {
             name: name.to_owned(),
             record,
         };
-        let item = |id, form| Item { article: ArticleId::new(id), revision: 1, form };
+        let item =
+            |id, form| Block::Article(Item { article: ArticleId::new(id), revision: 1, form });
         let content = Content {
             sections: vec![
-                Section { title: None, items: vec![item(1, Form::Lead)] },
-                Section { title: Some("Termine".to_owned()), items: vec![item(2, Form::Event)] },
+                Section { title: None, blocks: vec![item(1, Form::Lead)] },
+                Section { title: Some("Termine".to_owned()), blocks: vec![item(2, Form::Event)] },
             ],
             ..Content::default()
         };
@@ -103,7 +104,7 @@ impl Desk {
         self.definition.pictures = Pictures::Embedded;
         let media_type = "image/jpeg".to_owned();
         let file = "aa.jpg".to_owned();
-        self.pictures = vec![Enclosure { file, media_type, bytes: vec![7; bytes] }];
+        self.pictures = vec![Enclosure { file, media_type, bytes: vec![7; bytes], logo: None }];
     }
 
     fn findings(&self) -> Vec<String> {
@@ -230,7 +231,15 @@ fn what_an_editor_should_look_at_is_found() {
     );
     assert_eq!(
         found(|desk| desk.record().images[0].file = None),
-        format!("look {title}: picture radweg.jpg: could not be had and is left out")
+        format!("look {title}: picture radweg.jpg: is left out: it could not be had")
+    );
+    assert_eq!(
+        found(|desk| {
+            let image = &mut desk.record().images[0];
+            image.file = None;
+            image.failure = Some("a drawing in SVG".to_owned());
+        }),
+        format!("look {title}: picture radweg.jpg: is left out: a drawing in SVG")
     );
     assert_eq!(
         found(|desk| desk.issue.subject =
