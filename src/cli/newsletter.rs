@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -9,15 +10,20 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::exit::{Code, Fault};
-use super::{Context, Open, subscriber};
+use super::{Context, Open, newsletter_mails, subscriber};
 use crate::audit;
 use crate::config::layer;
+use crate::letter::enclosure;
 use crate::newsletter::definition::Definition;
 use crate::newsletter::{self, Applied, Newsletter};
+use crate::source::fetch::Client;
+use crate::source::reach::Reach;
 use crate::store::value::Millis;
 
 /// Moments of the schedule that are shown.
 const MOMENTS: usize = 3;
+/// How long a server may take to give the logo.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can be done with one.
 #[derive(Debug, clap::Subcommand)]
@@ -34,6 +40,8 @@ pub enum Command {
         /// Its short name
         newsletter: String,
     },
+    /// Write the mails of the service as this newsletter sends them, with made-up content
+    Mails(newsletter_mails::Arguments),
 }
 
 /// Runs the command.
@@ -45,6 +53,7 @@ pub async fn run(context: &Context, command: Command) -> anyhow::Result<ExitCode
         Command::Apply { file } => apply(context, &file).await?,
         Command::List => list(context).await?,
         Command::Show { newsletter } => show(context, &newsletter).await?,
+        Command::Mails(arguments) => newsletter_mails::run(context, arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -86,6 +95,7 @@ async fn apply(context: &Context, file: &Path) -> anyhow::Result<()> {
     audit::record(&mut tx, act, now).await?;
     tx.commit().await?;
     remarks(context, &open, &definition, now.timestamp()).await?;
+    logo(context, &open, &definition, now.timestamp()).await?;
     let slug = definition.slug.as_str();
     context.output.result(
         &json!({ "newsletter": slug, "outcome": outcome, "title": definition.title.as_str() }),
@@ -120,6 +130,23 @@ async fn remarks(
     for name in unknown_sources(open, definition).await? {
         context.output.remark(format_args!(
             "note: there is no source {name:?} yet; `rundbrief source list` shows which are"
+        ));
+    }
+    Ok(())
+}
+
+/// Gets the logo that is to go along with each mail.
+async fn logo(
+    context: &Context,
+    open: &Open,
+    definition: &Definition,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let reach = Reach::new(open.config.fetch.allow.clone());
+    let client = Client::with_time(reach, PATIENCE)?;
+    for (url, why) in enclosure::fetch_logos(&open.store, &client, definition, now).await? {
+        context.output.remark(format_args!(
+            "note: brand.logo: {url} could not be had and stays a link: {why}"
         ));
     }
     Ok(())

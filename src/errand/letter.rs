@@ -15,6 +15,7 @@ use crate::bounce::person;
 use crate::delivery::pool::ReturnPath;
 use crate::letter::address::Office;
 use crate::letter::dkim;
+use crate::letter::enclosure::{self, Enclosure};
 use crate::letter::single::{self, Cover};
 use crate::newsletter;
 use crate::newsletter::definition::Definition;
@@ -83,9 +84,10 @@ async fn write_probe(
     let door = ReaderToken { kind: Door::Preferences, issue: 0, subscriber: id.0, newsletter };
     let url = format!("{}{}", desk.office.preferences_prefix(), door.seal(&desk.key));
     let publication = definition.publication();
+    let pictures = enclosure::logos(&desk.store, definition).await?;
     let mail = probe::render(
         &probe::Probe { publication: &publication, preferences_url: &url },
-        &definition.brand.brand()?,
+        &enclosure::brand(definition, &pictures, &desk.office)?,
         language,
     );
     let post = Post {
@@ -94,6 +96,7 @@ async fn write_probe(
         reply_to: &definition.sender.reply_to,
         language,
         attached: None,
+        pictures: &pictures,
     };
     sign(desk, errand, definition, &post, now).map(Some)
 }
@@ -110,6 +113,7 @@ async fn write_reply(
     let asks = waits(&desk.store, errand.bounce_id).await?;
     let command = format!("rundbrief bounce review {} --as leave", errand.bounce_id);
     let publication = definition.publication();
+    let pictures = enclosure::logos(&desk.store, definition).await?;
     let mail = reply::render(
         &reply::Reply {
             publication: &publication,
@@ -117,7 +121,7 @@ async fn write_reply(
             about: &letter.subject,
             leave: asks.then_some(command.as_str()),
         },
-        &definition.brand.brand()?,
+        &enclosure::brand(definition, &pictures, &desk.office)?,
         definition.language,
     );
     let post = Post {
@@ -126,6 +130,7 @@ async fn write_reply(
         reply_to: from,
         language: definition.language,
         attached: Some(&raw),
+        pictures: &pictures,
     };
     sign(desk, errand, definition, &post, now).map(Some)
 }
@@ -136,6 +141,7 @@ struct Post<'a> {
     reply_to: &'a EmailAddress,
     language: Language,
     attached: Option<&'a [u8]>,
+    pictures: &'a [Enclosure],
 }
 
 fn sign(
@@ -161,6 +167,7 @@ fn sign(
         token: &token,
         domain: &desk.office.domain,
         looped: &format!("{}@{}", path.local, path.domain),
+        pictures: post.pictures,
     };
     let mut mail = single::message(&cover, post.mail, post.attached)?;
     if !wire::is_clean(&mail) {

@@ -11,6 +11,7 @@ use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_templates::language::Language;
 use rundbrief_templates::mail::Mail;
 
+use super::enclosure::{self, Enclosure};
 use super::headers::{self, named, raw};
 use super::mime;
 
@@ -35,6 +36,8 @@ pub struct Cover<'a> {
     pub domain: &'a str,
     /// Marks our own in a loop.
     pub looped: &'a str,
+    /// Pictures that go along where the mail shows them: the logo.
+    pub pictures: &'a [Enclosure],
 }
 
 /// The message: CRLF lines, not dot-stuffed, not signed. A mail may be attached as it came.
@@ -44,7 +47,9 @@ pub struct Cover<'a> {
 pub fn message(cover: &Cover<'_>, mail: &Mail, attached: Option<&[u8]>) -> anyhow::Result<Vec<u8>> {
     let encode = |part: &str| mime::quoted_printable(part, &[]);
     let nonce = nonce(cover.token);
-    let said = mime::alternative(encode(&mail.text), encode(&mail.html), Vec::new(), nonce)?;
+    let shown = enclosure::shown(&mail.html, cover.pictures, cover.domain).into_iter();
+    let pictures = shown.map(|one| one.part(cover.domain)).collect::<anyhow::Result<Vec<_>>>()?;
+    let said = mime::alternative(encode(&mail.text), encode(&mail.html), pictures, nonce)?;
     let body = match attached {
         None => said,
         Some(attached) => {

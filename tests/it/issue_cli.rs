@@ -17,8 +17,10 @@ on_both![
     a_wrong_definition_is_answered_with_its_line,
     an_issue_is_queued_taken_back_and_cancelled,
     what_blocks_is_not_queued,
+    what_stands_between_articles_is_placed_shown_and_taken_out,
     four_eyes_are_two_people,
     a_test_copy_is_signed_and_goes_to_one_address,
+    the_mails_of_the_service_can_be_looked_at,
     what_is_not_there_is_said,
 ];
 
@@ -37,10 +39,14 @@ impl Ended {
 
 /// Runs a command as this user.
 fn run_as(user: &str, app: &App, line: &str) -> Ended {
+    run_words(user, app, &line.split(' ').collect::<Vec<_>>())
+}
+
+fn run_words(user: &str, app: &App, words: &[&str]) -> Ended {
     let ended = Command::new(env!("CARGO_BIN_EXE_rundbrief"))
         .current_dir(app.directory())
         .env("SUDO_USER", user)
-        .args(line.split(' '))
+        .args(words)
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -203,6 +209,77 @@ async fn what_blocks_is_not_queued(app: App) {
     assert_eq!(run(&app, "issue show 1 --json").object()["state"], "draft");
 }
 
+async fn what_stands_between_articles_is_placed_shown_and_taken_out(app: App) {
+    ready(&app, "approval = \"required\"");
+    assert_eq!(run_as("bert", &app, "issue approve 1").code, 0);
+    let place = |line: &[&str]| {
+        let ended = run_words("anna", &app, &[&["issue", "place", "1"], line].concat());
+        (ended.code, format!("{}{}", ended.out, ended.err))
+    };
+    let quote = "Endlich ohne Ampel zum Hafen.";
+    let (code, shown) = place(&["quote", quote, "--by", "Jana Muster", "--after", "1"]);
+    assert_eq!(code, 0, "{shown}");
+    let plan = "https://www.example.de/plan";
+    place(&["button", "Plan der Radwege ansehen", plan, "--after", "2"]);
+    place(&["divider", "--after", "2"]);
+    let (_, shown) = place(&["heading", "Verkehr", "--after", "0"]);
+    let lines: Vec<&str> = shown.lines().skip_while(|line| !line.is_empty()).skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "   1  heading       Verkehr",
+            "   2  article 1     Neue Radwege in der Südstadt",
+            "   3  quote         Endlich ohne Ampel zum Hafen. (Jana Muster)",
+            "   4  divider       ",
+            "   5  button        Plan der Radwege ansehen <https://www.example.de/plan>",
+        ]
+    );
+    let object = run(&app, "issue show 1 --json").object();
+    let section = &object["sections"][0];
+    assert_eq!(
+        (&section["place"], &section["articles"][0]["place"], &section["blocks"][1]),
+        (&json!(1), &json!(2), &json!({ "place": 4, "divider": true }))
+    );
+
+    let why = run_as("anna", &app, "issue queue 1").err;
+    assert!(why.contains("changed after it was approved"), "{why}");
+    assert_eq!(run(&app, "issue preview 1 --out looks").code, 0);
+    let read = |name: &str| std::fs::read_to_string(app.directory().join(name)).unwrap();
+    let text = read("looks/mail.txt").replace("\r\n", "\n");
+    let parts = format!("„{quote}“\n– Jana Muster\n\n* * *\n\nPlan der Radwege ansehen:\n{plan}\n");
+    assert!(text.contains(&parts), "{text}");
+    let html = read("looks/mail.html");
+    assert!(html.contains(&format!("href=\"{plan}\"")) && html.contains("<blockquote"), "{html}");
+
+    for (line, wrong) in [
+        (&["quote", " ", "--after", "0"][..], "the quote is empty"),
+        (&["quote", "Ja.\nNein.", "--after", "0"], "the quote has a line break"),
+        (&["quote", "Ja.", "--language", "7", "--after", "0"], "--language \"7\" is no language"),
+        (&["button", "Zum Plan", "javascript:alert(1)", "--after", "0"], "is no web address"),
+        (&["button", "Zum Plan", "http://example.de/plan", "--after", "0"], "https:// is allowed"),
+        (&["divider", "--after", "9"], "there is no place 9"),
+        (&["heading", "Noch einer", "--after", "1"], "with nothing below it"),
+    ] {
+        let (code, said) = place(line);
+        assert!(matches!(code, 64 | 65) && said.contains(wrong), "{line:?}: {said}");
+    }
+    place(&["button", "hier", "https://10.0.0.7/plan", "--after", "0"]);
+    let found = run(&app, "issue preflight 1 --no-links").out;
+    let blocks =
+        "blocks  button \"hier\": links to https://10.0.0.7/plan, an address of a private network";
+    let look = "look    button \"hier\": leads to https://10.0.0.7/plan and does not say so";
+    assert!(found.contains(blocks) && found.contains(look), "{found}");
+
+    let refused = run(&app, "issue edit 1 --remove 3");
+    assert!(refused.err.contains("leave it out with --drop 1"), "{}", refused.err);
+    let removed = run(&app, "issue edit 1 --remove 1 --remove 4 --remove 2");
+    assert_eq!(removed.code, 0, "{}", removed.err);
+    let shown = run(&app, "issue show 1").out;
+    let kinds: Vec<&str> =
+        shown.lines().skip(4).filter_map(|l| l.split_whitespace().nth(1)).collect();
+    assert_eq!(kinds, ["article", "divider", "button"], "{shown}");
+}
+
 async fn four_eyes_are_two_people(app: App) {
     ready(&app, "approval = \"required\"");
     let said = |user: &str, line: &str| {
@@ -265,6 +342,47 @@ async fn a_test_copy_is_signed_and_goes_to_one_address(app: App) {
     assert_eq!(refused.code, 65, "{}", refused.err);
     assert!(refused.err.contains("at rcpt: 550"), "{}", refused.err);
     assert_eq!(run(&app, "issue report 1 --json").object()["total"], 0, "outside the ledger");
+}
+
+async fn the_mails_of_the_service_can_be_looked_at(app: App) {
+    ready(&app, "");
+    let written = run(&app, "newsletter mails musterhafen --out mails --json");
+    assert_eq!(written.code, 0, "{}", written.err);
+    let objects: Vec<Value> =
+        written.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = objects.iter().map(|one| one["mail"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "confirm",
+            "welcome",
+            "goodbye",
+            "preferences",
+            "address",
+            "export",
+            "invitation",
+            "draft",
+            "probe",
+            "reply",
+            "report"
+        ]
+    );
+    for one in &objects {
+        let read = |at: usize| {
+            let name = one["files"][at].as_str().unwrap();
+            std::fs::read(app.directory().join(name)).unwrap()
+        };
+        let (text, html, mail) = (read(0), read(1), read(2));
+        let parsed = MessageParser::default().parse(&mail).unwrap();
+        assert_eq!(parsed.subject(), one["subject"].as_str());
+        assert_eq!(parsed.body_html(0).unwrap().as_bytes(), html);
+        assert_eq!(parsed.body_text(0).unwrap().replace("\r\n", "\n").as_bytes(), text);
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("Newsletter Musterhafen") && text.contains("Rathausplatz 1"));
+        assert!(!text.contains("example.org/"), "links are the newsletter's own: {text}");
+    }
+    let reply = std::fs::read_to_string(app.directory().join("mails/reply.eml")).unwrap();
+    assert!(reply.contains("message/rfc822") && reply.contains("redaktion@example.de"));
 }
 
 async fn what_is_not_there_is_said(app: App) {

@@ -143,6 +143,7 @@ fn pictures_that_go_along_stand_beside_the_html() {
         file: format!("{hash}.{end}"),
         media_type: kind.to_owned(),
         bytes: (0..=255).map(|at: u8| at.wrapping_add(byte)).collect(),
+        logo: None,
     };
     let shown = picture(&hash, "png", "image/png", 9);
     let unused = picture(&"9".repeat(64), "jpg", "image/jpeg", 0);
