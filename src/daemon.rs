@@ -6,6 +6,7 @@
 //! loop turns. On SIGTERM nothing new begins, mails whose final dot is written wait for
 //! their answer, and the log says how many deliveries remain.
 
+pub mod bell;
 pub mod log;
 pub mod mailbox;
 pub mod pulse;
@@ -32,6 +33,7 @@ use crate::store::lock::Lock;
 use crate::store::value::Millis;
 use crate::web::{self, Site};
 use crate::webhook::door::Door;
+use bell::Bell;
 use mailbox::Inlets;
 use pulse::{Loop, Pulse};
 use signals::Signals;
@@ -53,6 +55,8 @@ const POP3: Duration = Duration::from_secs(60);
 const WEB: Duration = Duration::from_secs(10);
 /// A drain takes at most this long: 60 s for answers after the dot, and the records.
 const DRAIN: Duration = Duration::from_secs(75);
+/// The database has this long for a last word.
+const FAREWELL: Duration = Duration::from_secs(10);
 /// A trouble that stays is logged again after this long.
 const AGAIN: Duration = Duration::from_secs(300);
 
@@ -78,12 +82,14 @@ pub async fn run(open: Open, role: Role) -> anyhow::Result<()> {
         Role::Worker => &[Loop::Delivery],
     };
     let pulse = Arc::new(Pulse::of(turning, Instant::now()));
-    let mut loops = Loops { set: JoinSet::new(), pulse: Arc::clone(&pulse), stopping };
     let listener = match role {
         Role::All => Some(listen(&open).await?),
         Role::Worker => None,
     };
     let hands = Arc::new(Hands::begin(&open, now).await?);
+    let bell = Bell::new(Arc::clone(&hands));
+    let listening = tokio::spawn(bell.clone().follow(open.store.clone(), stopping.clone()));
+    let mut loops = Loops { set: JoinSet::new(), pulse: Arc::clone(&pulse), stopping, bell };
     if let Some(listener) = listener {
         let stopping = || loops.stopping.clone();
         let tick = Arc::new(Tick::begin(&open, now, stopping())?);
@@ -105,22 +111,40 @@ pub async fn run(open: Open, role: Role) -> anyhow::Result<()> {
         ended = loops.set.join_next() => Some(ended),
     };
     notify(&[NotifyState::Stopping]);
+    hands.stop();
     stop.send_replace(true);
-    let ended = async { while loops.set.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, ended).await.is_err() {
-        tracing::warn!(seconds = DRAIN.as_secs(), "daemon: drain took too long");
-    }
-    if let Err(error) = hands.end().await {
-        tracing::error!(error = format!("{error:#}"), "daemon: records wait in the journal");
-    }
+    wind_down(&mut loops, &hands, &open).await;
+    listening.abort();
     feeder.abort();
-    let remaining = sums::open(&open.store).await?;
-    tracing::info!(remaining, "daemon: stopped");
-    open.store.close().await;
     match died {
         None => Ok(()),
         Some(Some(Ok(Err(error)))) => Err(error),
         Some(ended) => bail!("a loop died: {ended:?}. This is a mistake in rundbrief"),
+    }
+}
+
+/// Waits for the loops and for answers to mails whose final dot is written. A database
+/// that says nothing any more does not keep us: the journal does.
+async fn wind_down(loops: &mut Loops, hands: &Hands, open: &Open) {
+    let ended = async { while loops.set.join_next().await.is_some() {} };
+    let drained = async {
+        if let Err(error) = hands.end().await {
+            tracing::error!(error = format!("{error:#}"), "daemon: records wait in the journal");
+        }
+    };
+    let both = async { tokio::join!(ended, drained) };
+    if tokio::time::timeout(DRAIN, both).await.is_err() {
+        tracing::warn!(seconds = DRAIN.as_secs(), "daemon: drain took too long");
+    }
+    let remaining = async {
+        match sums::open(&open.store).await {
+            Ok(remaining) => tracing::info!(remaining, "daemon: stopped"),
+            Err(error) => tracing::error!(%error, "daemon: stopped, who knows how many remain"),
+        }
+        open.store.close().await;
+    };
+    if tokio::time::timeout(FAREWELL, remaining).await.is_err() {
+        tracing::error!("daemon: stopped, the database does not answer");
     }
 }
 
@@ -156,7 +180,18 @@ pub async fn once(open: Open) -> anyhow::Result<i64> {
 }
 
 fn begin_ticks(loops: &mut Loops, tick: &Arc<Tick>) {
-    loops.turn(Loop::Schedule, SCHEDULE, tick, |tick| async move { tick.schedule().await });
+    let bell = loops.bell.clone();
+    loops.turn(Loop::Schedule, SCHEDULE, tick, move |tick| {
+        let bell = bell.clone();
+        async move {
+            let next = tick.schedule().await?;
+            // Something was frozen, perhaps: it can go out.
+            if next == Next::Again {
+                bell.ring();
+            }
+            Ok(next)
+        }
+    });
     loops.turn(Loop::Source, SOURCES, tick, |tick| async move { tick.source().await });
     loops.turn(Loop::Bounce, BOUNCES, tick, |tick| async move { tick.bounce().await });
     loops.turn(Loop::Errand, ERRANDS, tick, |tick| async move { tick.errand().await });
@@ -205,6 +240,7 @@ struct Loops {
     set: JoinSet<anyhow::Result<Loop>>,
     pulse: Arc<Pulse>,
     stopping: watch::Receiver<bool>,
+    bell: Bell,
 }
 
 impl Loops {
@@ -221,7 +257,8 @@ impl Loops {
     {
         let (pulse, stopping) = (Arc::clone(&self.pulse), self.stopping.clone());
         let what = Arc::clone(what);
-        let turn = Turn { which, period, pulse, stopping };
+        let rung = matches!(which, Loop::Schedule | Loop::Delivery).then(|| self.bell.hear());
+        let turn = Turn { which, period, pulse, stopping, rung };
         self.set.spawn(turn.until_stopped(move || step(Arc::clone(&what))));
     }
 
@@ -245,6 +282,8 @@ struct Turn {
     period: Duration,
     pulse: Arc<Pulse>,
     stopping: watch::Receiver<bool>,
+    /// What ends its pause early.
+    rung: Option<watch::Receiver<u64>>,
 }
 
 impl Turn {
@@ -265,7 +304,11 @@ impl Turn {
                     if trouble.take().is_some() {
                         tracing::info!(r#loop = %self.which, "daemon: works again");
                     }
-                    if next == Next::Again { Duration::ZERO } else { self.period }
+                    match next {
+                        Next::Again => Duration::ZERO,
+                        Next::Within(wait) => wait.min(self.period),
+                        Next::Wait => self.period,
+                    }
                 }
                 Err(error) if error.is::<journal::Error>() => return Err(error),
                 Err(error) => {
@@ -286,10 +329,22 @@ impl Turn {
             }
             tokio::select! {
                 _ = self.stopping.changed() => {}
+                () = rung(&mut self.rung) => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
         Ok(self.which)
+    }
+}
+
+/// The bell rang; never, where none is heard.
+async fn rung(bell: &mut Option<watch::Receiver<u64>>) {
+    let heard = match bell {
+        Some(bell) => bell.changed().await.is_ok(),
+        None => false,
+    };
+    if !heard {
+        std::future::pending().await
     }
 }
 

@@ -7,8 +7,9 @@
 //! it of what must not be sent any more; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
 //! outcomes mean, [`pace`] how fast it may go.
-//! [`guard`] pauses an issue that must not go on, [`wave`] lets a long list begin with
-//! a few mails. [`missing`], [`unknown`] and [`again`] are for whom it did not reach.
+//! [`guard`] pauses an issue that must not go on, [`refusal`] knows which transports
+//! do not want it, [`wave`] lets a long list begin with a few mails. [`missing`],
+//! [`unknown`] and [`again`] are for whom it did not reach.
 //!
 //! # The bound
 //! Nobody is lost. Doubled are, with the same Message-ID, at most the mails whose dot
@@ -35,6 +36,7 @@ pub mod missing;
 pub mod pace;
 pub mod pool;
 pub mod reasons;
+pub mod refusal;
 pub mod settle;
 pub mod sight;
 pub mod state;

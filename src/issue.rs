@@ -187,6 +187,16 @@ pub async fn in_state(store: &Store, state: State) -> sqlx::Result<Vec<Issue>> {
         .await)
 }
 
+/// When the next queued issue may begin; none when nothing is queued.
+///
+/// # Errors
+/// The database failed.
+pub async fn next_queued(store: &Store) -> sqlx::Result<Option<Millis>> {
+    let text = "select min(send_at) from issue where state = 'queued'";
+    let (next,): (Option<Millis>,) = read!(store, |db| sqlx::query_as(text).fetch_one(db).await)?;
+    Ok(next)
+}
+
 /// Titles of an issue's articles that another issue of the newsletter showed already.
 ///
 /// # Errors

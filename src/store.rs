@@ -13,6 +13,7 @@
 //! SQL is written once with `$1`; where the dialects differ two texts stand
 //! side by side and [`Tx::kind`] chooses.
 
+pub mod listen;
 pub mod lock;
 pub mod migration;
 pub mod open;

@@ -74,10 +74,17 @@ pub async fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit
     let sums = sums::of(&open.store, now.id).await?;
     say_end(context, &now, &sums, left);
     open.store.close().await;
-    match blocked {
+    match blocked.or_else(|| stopped(&now)) {
         Some(why) => Err(Fault::new(Code::TemporaryFailure, why).into()),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Why a guard or a relay stopped the issue, if one did.
+fn stopped(issue: &Issue) -> Option<String> {
+    let why = issue.paused_why.as_ref().filter(|_| issue.state == State::Paused)?;
+    let id = issue.id;
+    Some(format!("issue {id} was paused: {why}. To go on: rundbrief issue resume {id}"))
 }
 
 /// The issue, frozen if its time has come.

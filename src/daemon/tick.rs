@@ -11,10 +11,12 @@ use crate::bounce::verdict::Ours;
 use crate::bounce::{maildir, verdict};
 use crate::cli::Open;
 use crate::config::key;
+use crate::delivery::sight::Waker;
 use crate::delivery::transport;
 use crate::delivery::worker::{Round, Worker};
 use crate::errand::letter::Desk;
 use crate::errand::send::{self, Lines};
+use crate::issue;
 use crate::issue::due::{self, Begun, Composed};
 use crate::issue::freeze::Chance;
 use crate::letter::address::Office;
@@ -28,11 +30,16 @@ use crate::subscriber::{erase, standing};
 /// Replies that are due after a stop are waited for this long.
 const AFTER_THE_DOT: Duration = Duration::from_secs(60);
 
+/// An issue that is due and did not begin is looked at again after so many milliseconds.
+const SHORTEST: i64 = 200;
+
 /// Whether a loop turns again at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// There may be more.
     Again,
+    /// Something is due after this time.
+    Within(Duration),
     /// Nothing is left to do now.
     Wait,
 }
@@ -116,7 +123,12 @@ impl Tick {
         if let Some(damaged) = looked.damaged.into_iter().next() {
             return Err(damaged.into());
         }
-        Ok(if any { Next::Again } else { Next::Wait })
+        if any {
+            return Ok(Next::Again);
+        }
+        let Some(next) = issue::next_queued(&self.store).await? else { return Ok(Next::Wait) };
+        let wait = next.0.saturating_sub((self.clock)().0).max(SHORTEST);
+        Ok(Next::Within(Duration::from_millis(wait.unsigned_abs())))
     }
 
     /// The source that waits longest is fetched.
@@ -178,6 +190,7 @@ impl Tick {
 #[derive(Debug)]
 pub struct Hands {
     worker: Option<Mutex<Worker>>,
+    waker: Option<Waker>,
 }
 
 impl Hands {
@@ -188,9 +201,25 @@ impl Hands {
     pub async fn begin(open: &Open, clock: fn() -> Millis) -> anyhow::Result<Hands> {
         if open.config.transport.is_empty() {
             tracing::warn!("daemon: no [transport.NAME]: nothing is delivered");
-            return Ok(Hands { worker: None });
+            return Ok(Hands { worker: None, waker: None });
         }
-        Ok(Hands { worker: Some(Mutex::new(sign_on(open, clock).await?)) })
+        let worker = sign_on(open, clock).await?;
+        let waker = Some(worker.waker());
+        Ok(Hands { worker: Some(Mutex::new(worker)), waker })
+    }
+
+    /// An issue changed: look at once, also in the middle of a round.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+    }
+
+    /// Nothing new begins from here on, also in the middle of a round.
+    pub fn stop(&self) {
+        if let Some(waker) = &self.waker {
+            waker.stop();
+        }
     }
 
     /// Whether there is a relay.

@@ -23,7 +23,7 @@ impl Worker {
         let until = tokio::time::Instant::now() + within;
         loop {
             let now = (self.setup.clock)();
-            let waiting = self.lines.iter().flat_map(|line| line.queue.take_back());
+            let waiting = self.lines.iter().flat_map(|line| line.queue.take_back(|_| true));
             let back: Vec<Done> = waiting.map(verdict::held_back).collect();
             self.judge(back, now);
             self.record_all(now).await?;

@@ -112,9 +112,12 @@ impl Queue {
         lock(&self.ready).len()
     }
 
-    /// Takes back everything no session has taken.
-    pub(super) fn take_back(&self) -> Vec<Ready> {
-        lock(&self.ready).drain(..).collect()
+    /// Takes back what no session has taken, as far as it is meant.
+    pub(super) fn take_back(&self, meant: impl Fn(&Ready) -> bool) -> Vec<Ready> {
+        let mut ready = lock(&self.ready);
+        let (taken, left) = ready.drain(..).partition(meant);
+        *ready = left;
+        Vec::from(taken)
     }
 
     /// Sessions look up, whatever they wait for.
@@ -146,7 +149,7 @@ pub struct Pool {
     draining: AtomicBool,
     /// Grows when our own lease lapsed: what was marked before is not ours.
     epoch: AtomicU64,
-    /// Until when the lease is good, in milliseconds since `born`.
+    /// Until when the lease is good, in milliseconds since `born`; never shortened.
     lease: AtomicU64,
     born: Instant,
 }
@@ -200,10 +203,16 @@ impl Pool {
         self.any_withdrawn.store(!withdrawn.is_empty(), Ordering::SeqCst);
     }
 
-    /// The lease was renewed; it is good for so long.
-    pub(super) fn renew(&self, good_for: Duration) {
-        let until = self.born.elapsed() + good_for;
-        self.lease.store(until.as_millis() as u64, Ordering::SeqCst);
+    /// The lease was renewed; it is good for so long from when that was asked for:
+    /// the answer may have been long on its way.
+    pub(super) fn renew(&self, asked: Instant, good_for: Duration) {
+        let until = asked.saturating_duration_since(self.born) + good_for;
+        self.lease.fetch_max(until.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// Nobody else can take what is ours while this process lives.
+    pub(super) fn own(&self) {
+        self.lease.store(u64::MAX, Ordering::SeqCst);
     }
 
     /// The lease had lapsed: everything marked before is void.

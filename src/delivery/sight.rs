@@ -1,10 +1,12 @@
 //! What must not be sent any more: issues that were paused or cancelled, readers who
 //! left. Seen by reads alone and beside the worker's transactions: an import that
-//! holds the writer for a minute does not keep a pause waiting.
+//! holds the writer for a minute does not keep a pause waiting. Who knows that
+//! something changed can wake it.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::sync::watch::{Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,6 +27,27 @@ pub(super) struct Sight {
     /// the last one was.
     looked: tokio::sync::Mutex<Instant>,
     count: Sender<u64>,
+    /// Somebody woke us and the worker has not looked since.
+    woken: AtomicBool,
+    wake: Notify,
+}
+
+/// Makes a worker look at once.
+#[derive(Debug, Clone)]
+pub struct Waker(Arc<Sight>);
+
+impl Waker {
+    /// Something about an issue changed. What is on the wire is looked at now, what is
+    /// due in the worker's next round.
+    pub fn wake(&self) {
+        self.0.woken.store(true, Ordering::SeqCst);
+        self.0.wake.notify_one();
+    }
+
+    /// Nothing new begins from here on: the worker is about to be drained.
+    pub fn stop(&self) {
+        self.0.pool.drain();
+    }
 }
 
 /// What may be on the wire before the worker says so again.
@@ -39,7 +62,15 @@ impl Sight {
     /// Nothing is in hand yet.
     pub(super) fn new(store: Store, pool: Arc<Pool>) -> Sight {
         let looked = tokio::sync::Mutex::new(Instant::now());
-        Sight { store, pool, hands: Mutex::default(), looked, count: Sender::new(0) }
+        Sight {
+            store,
+            pool,
+            hands: Mutex::default(),
+            looked,
+            count: Sender::new(0),
+            woken: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
     }
 
     /// Looks for as long as the worker lives; it ends the task when it is dropped.
@@ -47,20 +78,33 @@ impl Sight {
         let sight = Arc::clone(self);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
+            let mut woken = false;
             loop {
                 let due = *sight.looked.lock().await + WATCH;
-                if Instant::now() < due {
-                    tokio::time::sleep_until(due).await;
+                if !woken && Instant::now() < due {
+                    woken = sight.woken_before(due).await;
                 } else if sight.hands().deliveries.is_empty() {
-                    tokio::time::sleep(WATCH / 4).await;
+                    woken = sight.woken_before(Instant::now() + WATCH / 4).await;
                 } else if let Err(error) = sight.look(false).await {
                     // The worker's own look meets the same trouble and tells of it.
                     tracing::debug!(%error, "delivery.look.failed");
                     tokio::time::sleep(WATCH / 4).await;
+                } else {
+                    woken = false;
                 }
             }
         });
         tasks
+    }
+
+    /// Waits; true when somebody woke us meanwhile.
+    async fn woken_before(&self, until: Instant) -> bool {
+        tokio::time::timeout_at(until, self.wake.notified()).await.is_ok()
+    }
+
+    /// Whether somebody woke us since the last time that this was asked.
+    pub(super) fn was_woken(&self) -> bool {
+        self.woken.swap(false, Ordering::SeqCst)
     }
 
     /// Which issues are to be sent. Those in hand that are not are halted; with
@@ -104,6 +148,11 @@ impl Worker {
         let deliveries = held.chain(claimed).collect();
         let issues = self.issues.iter().map(|one| Arc::clone(&one.running)).collect();
         *self.sight.hands() = Hands { issues, deliveries };
+    }
+
+    /// What makes this worker look at once.
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.sight))
     }
 
     /// Counts the looks at issues and readers. What was committed is known when two

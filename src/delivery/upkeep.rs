@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::time::Instant;
 
 use super::ledger::Cursor;
 use super::pool::Running;
@@ -26,12 +27,13 @@ impl Worker {
         let due =
             |last: Option<Millis>, every| last.is_none_or(|at| now >= at.after(every) || now < at);
         if due(self.last.heartbeat, HEARTBEAT) {
+            let asked = Instant::now();
             let alive = settle::heartbeat(&self.store, self.me, now).await?;
             if !alive {
                 tracing::warn!("delivery.lease.lapsed");
                 self.pool.lapse();
             }
-            self.pool.renew(LEASE);
+            self.pool.renew(asked, LEASE);
             let mut tx = self.store.begin().await?;
             self.keep_pace(&mut tx, now).await?;
             tx.commit().await?;
@@ -40,7 +42,11 @@ impl Worker {
         if let Some(ended) = self.looking.try_join_next() {
             ended.context("the look beside the worker panicked")?;
         }
-        if due(self.last.watch, WATCH) {
+        let woken = self.sight.was_woken();
+        if woken || due(self.last.watch, WATCH) {
+            if woken {
+                self.issues.iter_mut().for_each(|sending| sending.empty_until = None);
+            }
             self.look(now).await?;
             self.last.watch = Some(now);
         }

@@ -1,12 +1,13 @@
 //! From what a session got to what the ledger, the pace and the breaker are told.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::DeliveryId;
 use super::backoff;
 use super::guard::Weighed;
 use super::ledger::{Claim, Entry};
-use super::pool::{Done, Ready};
+use super::pool::{Done, Ready, Running};
 use super::state::{Cause, State};
 use super::worker::Worker;
 use crate::issue::IssueId;
@@ -162,7 +163,9 @@ impl Worker {
                 }
             }
             Scope::Issue => {
-                self.refused.insert(done.ready.issue.id, done.outcome.words());
+                let words = done.outcome.words();
+                self.refuse(&done.ready.issue, done.ready.line, &words, now);
+                return;
             }
             Scope::Unknown => {
                 line.trouble = Some(done.outcome.words());
@@ -176,17 +179,35 @@ impl Worker {
         line.note_breaker(before, now);
     }
 
-    /// A session could not be opened. A log-in that is refused for good stops
-    /// every issue that has no other transport: no mail of it can go out before
-    /// somebody looked.
+    /// A transport refuses an issue, whoever reads it. The next one of its route is
+    /// tried; when all refuse, the issue stops and nobody failed.
+    fn refuse(&mut self, issue: &Running, at: usize, words: &str, now: Millis) {
+        let transport = self.lines[at].name.as_str();
+        if !self.refusals.stands(issue.id, at, now) {
+            tracing::warn!(issue = issue.id.0, transport, why = words, "delivery.issue.refused");
+        }
+        self.refusals.note(issue.id, at, words.to_owned(), now);
+        let Some(all) = self.refusals.of_all(issue.id, &issue.route, now) else { return };
+        let said = all.iter().map(|(at, words)| format!("{}: {words}", self.lines[*at].name));
+        self.refused.insert(issue.id, said.collect::<Vec<_>>().join("; "));
+        // Nothing more is marked for it; the look knows it as paused from now on.
+        issue.halted.store(true, Ordering::SeqCst);
+    }
+
+    /// A session could not be opened. A log-in that is refused for good is a refusal
+    /// of every issue that goes by this transport: no mail of it can before somebody
+    /// looked.
     pub(super) fn unopened(&mut self, at: usize, outcome: &Outcome, now: Millis) {
         let words = outcome.words();
         let stage = outcome.stage.as_str();
         let transport = self.lines[at].name.as_str();
         tracing::warn!(transport, stage, why = words, "delivery.relay.failed");
         if scope::judge(outcome) == Scope::Issue {
-            let only = self.issues.iter().filter(|sending| sending.running.route == [at]);
-            self.refused.extend(only.map(|sending| (sending.running.id, words.clone())));
+            let running = self.issues.iter().map(|sending| Arc::clone(&sending.running));
+            let by_this = running.filter(|issue| issue.route.contains(&at));
+            for issue in by_this.collect::<Vec<_>>() {
+                self.refuse(&issue, at, &words, now);
+            }
         }
         let line = &mut self.lines[at];
         let before = line.breaker.gate(now);

@@ -10,20 +10,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rundbrief_subscribers::token::Key;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::journal::Journal;
 use super::ledger::{self, Claim, Cursor, Entry};
 use super::line::{self, Line};
 use super::pace::Gate;
 use super::pool::{Pool, Ready, ReturnPath, Running};
+use super::refusal::Refusals;
 use super::settle::{self, Identity, SignedOn};
 use super::sight::Sight;
 use super::state::State;
 use super::{DeliveryId, WorkerId, guard, verdict, watch, wave};
 use crate::issue::IssueId;
 use crate::letter::dkim;
-use crate::store::Store;
 use crate::store::value::Millis;
+use crate::store::{Kind, Store};
 
 /// Without a good heartbeat for this long no dot is written: half a worker's time to live.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
@@ -86,6 +88,8 @@ pub struct Worker {
     doubtful: bool,
     /// Issues to pause, with the relay's words.
     pub(super) refused: HashMap<IssueId, String>,
+    /// Transports that refuse an issue while others may take it.
+    pub(super) refusals: Refusals,
     /// Refusals for good that may be nobody's fault.
     pub(super) suspects: guard::Suspects,
     pub(super) last: Last,
@@ -131,7 +135,7 @@ impl Worker {
     ) -> anyhow::Result<(Worker, SignedOn)> {
         let (journal, records) = Journal::open(directory)?;
         let identity = Identity::of(directory);
-        let now = (setup.clock)();
+        let (now, asked) = ((setup.clock)(), Instant::now());
         let signed_on = settle::sign_on(&store, &identity, &records, now)
             .await
             .context("the worker cannot sign on")?;
@@ -143,7 +147,12 @@ impl Worker {
         }
         let path = setup.return_path.clone();
         let pool = Pool::new(journal, setup.key.clone(), path, setup.clock);
-        pool.renew(LEASE);
+        match store.kind() {
+            Kind::Postgres => pool.renew(asked, LEASE),
+            // The lock of the data directory is the lease: a writer that somebody
+            // holds for a minute takes nothing away from us.
+            Kind::Sqlite => pool.own(),
+        }
         let pool = Arc::new(pool);
         let sight = Arc::new(Sight::new(store.clone(), Arc::clone(&pool)));
         let worker = Worker {
@@ -160,6 +169,7 @@ impl Worker {
             unrecorded: Vec::new(),
             doubtful: false,
             refused: HashMap::new(),
+            refusals: Refusals::default(),
             suspects: guard::Suspects::default(),
             last: Last::default(),
             looking: sight.keep_looking(),
@@ -174,6 +184,9 @@ impl Worker {
     /// The database failed: call again later, nothing is lost. The journal failed:
     /// stop; nothing may be sent without it.
     pub async fn round(&mut self) -> anyhow::Result<Round> {
+        if self.pool.is_draining() {
+            return Ok(Round::Idle(None));
+        }
         let now = (self.setup.clock)();
         self.upkeep(now).await?;
         self.dismiss(now)?;
@@ -208,36 +221,50 @@ impl Worker {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// What was marked or claimed for a relay that is not asked now goes back: its
-    /// issue may have another one.
+    /// What was marked or claimed for a relay that is not asked now, or not for its
+    /// issue, goes back: the issue may have another one.
     fn give_up_blocked(&mut self, now: Millis) {
         let mut back = Vec::new();
         for at in 0..self.lines.len() {
-            let Gate::Open(until) = self.lines[at].breaker.gate(now) else { continue };
-            if self.lines[at].sessions.is_empty() {
-                back.extend(self.lines[at].queue.take_back().into_iter().map(verdict::held_back));
+            let until = match self.lines[at].breaker.gate(now) {
+                Gate::Open(until) => Some(until),
+                Gate::Closed | Gate::Probe => None,
+            };
+            if until.is_none() && self.refusals.is_empty() {
+                continue;
             }
-            for (claim, issue) in std::mem::take(&mut self.lines[at].claimed) {
-                let other = self.open_line(&issue.route, now).is_some();
-                let next_at = if other { Millis(0) } else { until };
+            let refused = |issue: &Running| self.refusals.stands(issue.id, at, now);
+            let silent = until.is_some() && self.lines[at].sessions.is_empty();
+            let unsent = self.lines[at].queue.take_back(|ready| silent || refused(&ready.issue));
+            back.extend(unsent.into_iter().map(verdict::held_back));
+            let claimed = std::mem::take(&mut self.lines[at].claimed);
+            for (claim, issue) in claimed {
+                if until.is_none() && !self.refusals.stands(issue.id, at, now) {
+                    self.lines[at].claimed.push_back((claim, issue));
+                    continue;
+                }
+                let other = self.open_line(&issue, now).is_some();
+                let next_at = if other { Millis(0) } else { until.unwrap_or(Millis(0)) };
                 self.unrecorded.push(verdict::back(&claim, next_at));
             }
         }
         self.judge(back, now);
     }
 
-    /// The first transport of a route that is asked at all now.
-    fn open_line(&self, route: &[usize], now: Millis) -> Option<usize> {
+    /// The first transport of an issue's route that is asked at all now, and did not
+    /// refuse it.
+    fn open_line(&self, issue: &Running, now: Millis) -> Option<usize> {
+        let asked = |at: &usize| !self.refusals.stands(issue.id, *at, now);
         let closed = |at: &usize| match self.lines[*at].breaker.gate(now) {
             Gate::Closed => true,
             // One mail is enough to see whether it is back; the others go elsewhere.
             Gate::Probe => self.lines[*at].wants(now) > 0,
             Gate::Open(_) => false,
         };
-        let found = route.iter().copied().find(closed);
-        found.or_else(|| {
+        let mut route = issue.route.iter().copied().filter(asked);
+        route.clone().find(closed).or_else(|| {
             let probing = |at: &usize| self.lines[*at].breaker.gate(now) == Gate::Probe;
-            route.iter().copied().find(probing)
+            route.find(probing)
         })
     }
 
@@ -246,7 +273,7 @@ impl Worker {
         let running = self.issues.iter().filter(|sending| !sending.is_halted());
         let mut until = None::<Millis>;
         for sending in running {
-            if self.open_line(&sending.running.route, now).is_some() {
+            if self.open_line(&sending.running, now).is_some() {
                 return None;
             }
             for at in &sending.running.route {
@@ -373,7 +400,7 @@ impl Worker {
             if sending.is_halted() || sending.empty_until.is_some_and(empty) {
                 return None;
             }
-            let line = self.open_line(&sending.running.route, now)?;
+            let line = self.open_line(&sending.running, now)?;
             (self.lines[line].wants(now) > 0).then_some((at, line))
         };
         let chosen = (1..=count).map(|n| (self.turn + n) % count).find_map(wanted)?;
@@ -393,7 +420,9 @@ impl Worker {
     pub(super) fn recorded(&mut self) {
         self.pool.journal.forget(self.unrecorded.iter().map(|entry| entry.id.0));
         self.unrecorded.clear();
-        self.refused.clear();
+        for (issue, _) in self.refused.drain() {
+            self.refusals.forget(issue);
+        }
     }
 
     /// Looks at sessions that ended.
@@ -424,11 +453,11 @@ impl Worker {
         let window = self.lines.iter().filter(|line| line.held > 0).map(|line| line.window).max();
         let enough = (window.unwrap_or(1) / 4).max(1);
         self.pool.enough.store(enough, Ordering::Relaxed);
-        let until = tokio::time::Instant::now() + WAIT;
+        let until = Instant::now() + WAIT;
         while self.pool.done() < enough {
-            let limit = until.min(tokio::time::Instant::now() + GATHER);
+            let limit = until.min(Instant::now() + GATHER);
             let woken = tokio::time::timeout_at(limit, self.pool.finished.notified()).await;
-            let late = tokio::time::Instant::now() >= until;
+            let late = Instant::now() >= until;
             if late || woken.is_err() && self.pool.done() > 0 {
                 break;
             }

@@ -285,7 +285,7 @@ async fn an_issue_that_is_refused_is_paused_and_nobody_failed(app: App) {
     let text = "select paused_why from issue";
     let (why,): (String,) =
         read!(app.store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
-    assert_eq!(why, "552 5.3.4 Message too big");
+    assert_eq!(why, "relay: 552 5.3.4 Message too big");
 }
 
 async fn who_leaves_gets_nothing_any_more(app: App) {

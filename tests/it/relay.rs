@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::certificate;
+use crate::wire::fit;
 
 /// What goes wrong, and from which mail of a connection on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Fault {
     Refuses,
     /// 421 at MAIL after so many mails of a connection.
     Throttles(usize),
+    /// Answers MAIL with this.
+    AtMail(&'static str),
     /// Closes after so many mails of a connection, without a word.
     ClosesAfter(usize),
     /// Closes at DATA.
@@ -331,6 +334,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         if self.from.is_some() {
             return self.say("503 5.5.1 Nested MAIL").await;
         }
+        if let Fault::AtMail(text) = self.offer.fault {
+            return self.say(text).await;
+        }
         self.from = Some(between(line));
         self.say("250 2.1.0 Ok").await
     }
@@ -433,6 +439,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             | Fault::Holds
             | Fault::Refuses
             | Fault::Throttles(_)
+            | Fault::AtMail(_)
             | Fault::ClosesAfter(_)
             | Fault::DropsBeforeData
             | Fault::DropsInData
@@ -478,18 +485,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             self.stream.write_all(&bytes).await?;
         }
         self.stream.flush().await
-    }
-}
-
-/// What may come over the wire: lines of at most 998 bytes with CRLF behind each, and
-/// neither CR, LF nor NUL elsewhere.
-fn fit(content: &[u8]) {
-    let mut rest = content;
-    while !rest.is_empty() {
-        let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("the last line ends");
-        assert!(end <= 998, "a line of {end} bytes");
-        assert!(!rest[..end].iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')), "a bare one");
-        rest = &rest[end + 2..];
     }
 }
 

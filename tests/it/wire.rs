@@ -37,6 +37,18 @@ fn some_trouble() -> Vec<Vec<u8>> {
     (0..80).map(|_| trouble().new_tree(&mut runner).unwrap().current()).collect()
 }
 
+/// What may come over the wire: lines of at most 998 bytes with CRLF behind each, and
+/// neither CR, LF nor NUL elsewhere.
+pub(crate) fn fit(content: &[u8]) {
+    let mut rest = content;
+    while !rest.is_empty() {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("the last line ends");
+        assert!(end <= 998, "a line of {end} bytes");
+        assert!(!rest[..end].iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')), "a bare one");
+        rest = &rest[end + 2..];
+    }
+}
+
 /// A receiver as RFC 5321 describes it, line by line, sharing no code with the sender.
 fn receive(wire: &[u8]) -> Result<Vec<u8>, String> {
     let mut mail = Vec::new();

@@ -110,6 +110,15 @@ create table issue (
     constraint issue_slot_taken unique (newsletter_id, slot)
 );
 create index issue_by_state on issue (state, send_at);
+-- Wakes processes that listen; nothing depends on it.
+create function issue_moved() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('rundbrief_issue', new.id::text);
+    return null;
+end $$;
+create trigger issue_moved after update of state, send_at on issue
+    for each row when (old.state is distinct from new.state or old.send_at is distinct from new.send_at)
+    execute function issue_moved();
 
 -- Which articles an issue shows, for "readers had it already" and the archive.
 create table issue_article (
