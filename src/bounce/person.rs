@@ -90,6 +90,13 @@ pub(crate) fn is_away(text: &str) -> bool {
     hits.len() >= 2 && !says_leave(&own)
 }
 
+/// Whether a text has a mail copied into it, below words that speak of no failure.
+pub(crate) fn copies(text: &str) -> bool {
+    let own = own_words(text);
+    own.len() < text.trim().len()
+        && !phrase::table().all(&own).iter().any(|hit| hit.meaning == Meaning::Failed)
+}
+
 /// Lower case, without what stands around the words.
 fn bare(text: &str) -> String {
     phrase::fold(text.trim_matches(|c: char| !c.is_alphanumeric()))
@@ -97,10 +104,17 @@ fn bare(text: &str) -> String {
 
 /// Whether a subject says that a mail answers another, or passes it on.
 pub(crate) fn is_answer(subject: &str) -> bool {
-    const PREFIXES: [&str; 12] =
-        ["re:", "aw:", "antw:", "sv:", "r:", "fwd:", "fw:", "wg:", "tr:", "rv:", "doorst:", "vs:"];
-    let subject = subject.trim_start().to_ascii_lowercase();
-    PREFIXES.iter().any(|prefix| subject.starts_with(prefix))
+    begins_with(subject, &["re:", "aw:", "antw:", "sv:", "r:", "vs:"]) || is_forward(subject)
+}
+
+/// Whether a subject says that a mail passes another on.
+pub(crate) fn is_forward(subject: &str) -> bool {
+    begins_with(subject, &["fwd:", "fw:", "wg:", "tr:", "rv:", "doorst:", "i:", "pd:", "vb:"])
+}
+
+fn begins_with(subject: &str, prefixes: &[&str]) -> bool {
+    let subject = subject.trim_start().as_bytes();
+    prefixes.iter().any(|prefix| mime::starts(subject, prefix.as_bytes()))
 }
 
 /// Whether anything in the head says that no person wrote it to us.

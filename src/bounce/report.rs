@@ -13,7 +13,7 @@ use super::mime::{self, Head, Limit, Media, Part};
 use super::notice::Notice;
 use super::person;
 use super::phrase::{self, Hit, Meaning};
-use super::reason::{Reason, Status};
+use super::reason::{self, Reason, Status};
 use super::returned::{self, Returned, Ties};
 use super::text;
 
@@ -133,6 +133,8 @@ struct Outside<'a> {
     named: bool,
     /// It comes from a mailer daemon, or from nobody: no person writes so.
     unsigned: bool,
+    /// Subject or sender's name are those of a challenge.
+    challenges: bool,
 }
 
 impl Outside<'_> {
@@ -140,14 +142,17 @@ impl Outside<'_> {
         self.subject_hits.iter().any(|hit| hit.meaning == meaning)
     }
 
-    /// A person answers or passes something on: a notice in it is not about them.
-    fn is_passed_on(&self) -> bool {
+    /// A person answers or passes something on: a notice in it is not about them. A
+    /// return path of their own proves that; without one it has to be an answer, and
+    /// what they wrote above the copied mail free of failure.
+    fn is_passed_on(&self, parts: &[Part<'_>]) -> bool {
         let submitted = self.head.get("auto-submitted");
         !self.daemon
-            && self.head.has("return-path")
             && person::is_answer(&self.subject)
             && submitted.is_none_or(|value| mime::starts(value, b"no"))
             && autoreply::header(&self.head) == Header::Silent
+            && (self.head.has("return-path")
+                || !person::is_forward(&self.subject) && person::copies(&words(parts)))
     }
 }
 
@@ -166,10 +171,13 @@ fn outside(head: Head<'_>) -> Outside<'_> {
     let nobody = (head.has("from") && from.trim().is_empty())
         || from.contains("<>")
         || path.is_some_and(|p| p == b"<>" || p.is_empty() || mime::starts(p, b"<mailer-daemon"));
-    let named = phrase::table().all(&from).iter().any(|hit| hit.meaning == Meaning::Daemon);
+    let from_hits = phrase::table().all(&from);
+    let named = from_hits.iter().any(|hit| hit.meaning == Meaning::Daemon);
     let daemon = nobody || named;
     let unsigned = nobody || phrase::fold(&from).contains("mailer-daemon");
-    Outside { head, subject, subject_hits, daemon, named, unsigned }
+    let challenges =
+        subject_hits.iter().chain(&from_hits).any(|hit| hit.meaning == Meaning::Challenge);
+    Outside { head, subject, subject_hits, daemon, named, unsigned, challenges }
 }
 
 fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
@@ -185,7 +193,7 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
     let notice_like = outside.daemon || outside.subject_says(Meaning::Subject);
     let receipt = parts.iter().any(|part| part.media == Media::Disposition);
     let systemic = reports || failed_field || mime::parameter(declared, "report-type").is_some();
-    if !(systemic || notice_like || receipt) || !systemic && outside.is_passed_on() {
+    if !(systemic || notice_like || receipt) || !systemic && outside.is_passed_on(parts) {
         return unsuspicious(&outside, parts);
     }
     let words = words(parts);
@@ -261,7 +269,7 @@ fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>]) -> Report {
     if replied || autoreply::subject(folded, &outside.subject_hits) || away() {
         report.kind = Kind::Autoreply;
     }
-    if outside.subject_says(Meaning::Challenge) || replied {
+    if outside.challenges || replied {
         let words = words(parts);
         let notice = Notice::read(&words);
         if notice.says(Meaning::Challenge) {
@@ -290,11 +298,13 @@ fn fallback(outside: &Outside<'_>, notice: &Notice, ties: &Ties) -> Kind {
     let telling = notice.says(Meaning::Failed) || notice.says(Meaning::Delayed);
     let understood = [Meaning::Arrived, Meaning::Filter, Meaning::AwayText, Meaning::Challenge]
         .into_iter()
-        .any(|meaning| notice.says(meaning));
+        .any(|meaning| notice.says(meaning) || outside.subject_says(meaning));
+    // Bills and alarms speak of failure as well; a mail system cites a server, or our mail.
+    let cites = reason::reply(notice.text()).is_some() || ties.delivery().is_some();
+    let why = telling && notice.says_why() && (cites || outside.unsigned);
     match (outside.daemon, outside.subject_says(Meaning::Subject)) {
         (true, true) => Kind::Unclear,
-        (true, false) if telling && notice.says_why() => Kind::Unclear,
-        (false, true) if telling && notice.says_why() => Kind::Unclear,
+        (true, false) | (false, true) if why && !understood => Kind::Unclear,
         // A mailer daemon writes about a mail of ours: a language that is not known.
         (true, false) if outside.named && ties.delivery().is_some() && !understood => Kind::Unclear,
         _ => Kind::Other,
@@ -314,7 +324,7 @@ fn no_failure(outside: &Outside<'_>, notice: &Notice, away: bool) -> Option<Kind
     if autoreply::receipt(&outside.subject, &outside.subject_hits) {
         return Some(Kind::Other);
     }
-    if notice.says(Meaning::Challenge) && outside.subject_says(Meaning::Challenge) {
+    if notice.says(Meaning::Challenge) && outside.challenges {
         return Some(Kind::Challenge);
     }
     if notice.says(Meaning::AwayText) && !notice.says(Meaning::Failed) {
