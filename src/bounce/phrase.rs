@@ -12,8 +12,10 @@ use super::reason::Reason;
 
 /// The most bytes a `*` in a phrase stands for.
 pub const GAP: usize = 100;
-/// Buckets of an index, a power of two.
-const BUCKETS: usize = 2048;
+/// Buckets of the index, a power of two.
+const BUCKETS: usize = 1 << 12;
+/// The most phrases of a table: their numbers are kept in two bytes.
+const MAX_PHRASES: usize = u16::MAX as usize;
 /// The bytes of a phrase that one comparison sees.
 const LEAD: usize = size_of::<u128>();
 /// How many of them a phrase is looked up by: the most that it has. Many phrases
@@ -84,31 +86,39 @@ pub struct Hit {
 
 #[derive(Clone, Copy)]
 struct Phrase {
-    /// Its first bytes before any `*`, and which of them count: one comparison
-    /// tells most other words away.
-    lead: u128,
-    lead_mask: u128,
     /// Where it stands in the table's text.
     at: u32,
     len: u16,
-    rank: u16,
-    meaning: Meaning,
+    /// How many bytes before any `*` one comparison sees.
+    lead: u8,
     /// Whether the lead is not all of it.
     goes_on: bool,
+    meaning: Meaning,
+    rank: u16,
 }
 
 /// An indexed set of phrases.
 pub struct Table {
     text: Cow<'static, str>,
-    indexes: [Index; KEYS.len()],
+    phrases: Vec<Phrase>,
+    index: Index,
 }
 
-/// Phrases by a hash of their first bytes, bucket after bucket.
+/// Phrases by a hash of their first bytes: numbers only, so that building it touches
+/// little memory. `bounce inspect` builds it anew each time.
 struct Index {
-    phrases: Vec<Phrase>,
-    /// Where each bucket starts in `phrases`; one more at the end.
-    starts: Vec<u32>,
-    mask: u128,
+    /// For a hash of the three first bytes: which of [`KEYS`] such phrases have.
+    keys: Box<[u8; BUCKETS]>,
+    /// Where each bucket starts in `slots`; one more at the end.
+    starts: Vec<u16>,
+    slots: Vec<Slot>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// More of the hash: tells most other phrases of the bucket away.
+    tag: u16,
+    number: u16,
 }
 
 /// A line of a table that cannot be read.
@@ -133,7 +143,7 @@ pub fn table() -> &'static Table {
 impl Table {
     /// Reads a table: `[section]` lines, phrases, `#` comments, empty lines.
     pub fn parse(text: Cow<'static, str>) -> Result<Self, Wrong> {
-        let mut found = KEYS.map(|key| (key, Vec::with_capacity(text.len() / 60)));
+        let mut phrases = Vec::with_capacity(memchr::memchr_iter(b'\n', text.as_bytes()).count());
         let mut meaning = None;
         let mut rank = 0;
         let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
@@ -144,50 +154,43 @@ impl Table {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
+            let wrong = |what: &str| Wrong { line: index + 1, what: what.to_owned() };
             if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
                 rank += 1;
-                meaning = Some(section(name).ok_or_else(|| Wrong {
-                    line: index + 1,
-                    what: format!("there is no section \"{name}\""),
-                })?);
+                let known = section(name);
+                meaning =
+                    Some(known.ok_or_else(|| wrong(&format!("there is no section \"{name}\"")))?);
                 continue;
             }
-            let Some(meaning) = meaning else {
-                return Err(Wrong {
-                    line: index + 1,
-                    what: "a phrase before the first [section]".to_owned(),
-                });
-            };
-            let first = &line[..memchr::memchr(b'*', line.as_bytes()).unwrap_or(line.len())];
-            let Some((_, phrases)) = found.iter_mut().find(|(key, _)| first.len() >= *key) else {
-                return Err(Wrong {
-                    line: index + 1,
-                    what: "a phrase needs three letters before its first *".to_owned(),
-                });
-            };
-            let (lead, lead_mask) = lead(first.as_bytes());
+            let meaning = meaning.ok_or_else(|| wrong("a phrase before the first [section]"))?;
+            let first = memchr::memchr(b'*', line.as_bytes()).unwrap_or(line.len());
+            if first < SHORTEST {
+                return Err(wrong("a phrase needs three letters before its first *"));
+            }
+            if phrases.len() == MAX_PHRASES || line.len() > usize::from(u16::MAX) {
+                return Err(wrong("too much: 65,535 phrases of 65,535 bytes are the most"));
+            }
             phrases.push(Phrase {
                 at: (line.as_ptr() as usize - text.as_ptr() as usize) as u32,
                 len: line.len() as u16,
+                lead: first.min(LEAD) as u8,
+                goes_on: first < line.len() || line.len() > LEAD,
                 meaning,
                 rank,
-                lead,
-                lead_mask,
-                goes_on: first.len() < line.len() || line.len() > LEAD,
             });
         }
-        let indexes = found.map(|(key, phrases)| Index::of(&phrases, first_bytes(key)));
-        Ok(Self { text, indexes })
+        let index = Index::of(&phrases, &text);
+        Ok(Self { text, phrases, index })
     }
 
     /// How many phrases there are.
     pub fn len(&self) -> usize {
-        self.indexes.iter().map(|index| index.phrases.len()).sum()
+        self.phrases.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.phrases.is_empty()
     }
 
     /// Calls `found` for every phrase in a text that was made with [`fold`].
@@ -201,29 +204,28 @@ impl Table {
             if !start {
                 continue;
             }
-            let (here, _) = lead(&bytes[at..]);
-            for index in &self.indexes {
-                for phrase in index.at(here) {
-                    if here & phrase.lead_mask == phrase.lead
-                        && let Some(len) = self.matches(phrase, &bytes[at..])
-                    {
-                        let Phrase { meaning, rank, .. } = *phrase;
-                        found(Hit { at, end: at + len, meaning, rank });
-                    }
+            let here = lead(&bytes[at..]);
+            self.index.at(here, |number| {
+                let phrase = &self.phrases[usize::from(number)];
+                if let Some(len) = self.matches(phrase, here, &bytes[at..]) {
+                    found(Hit { at, end: at + len, meaning: phrase.meaning, rank: phrase.rank });
                 }
-            }
+            });
         }
     }
 
-    /// How long the match of a phrase at the start of a text is, whose lead is
-    /// known to be there.
-    fn matches(&self, phrase: &Phrase, text: &[u8]) -> Option<usize> {
+    /// How long the match of a phrase at the start of a text is, whose first bytes are
+    /// `here`.
+    fn matches(&self, phrase: &Phrase, here: u128, text: &[u8]) -> Option<usize> {
+        let from = phrase.at as usize;
+        let whole = &self.text.as_bytes()[from..];
+        if (here ^ lead(whole)) & first_bytes(phrase.lead.into()) != 0 {
+            return None;
+        }
         if !phrase.goes_on {
             return Some(usize::from(phrase.len));
         }
-        let from = phrase.at as usize;
-        let words = &self.text.as_bytes()[from..from + usize::from(phrase.len)];
-        let mut pieces = words.split(|byte| *byte == b'*');
+        let mut pieces = whole[..usize::from(phrase.len)].split(|byte| *byte == b'*');
         let first = pieces.next()?;
         if !text.starts_with(first) {
             return None;
@@ -269,19 +271,19 @@ static CLASSES: [Class; 256] = {
     classes
 };
 
-/// Up to [`LEAD`] bytes as one number, and which of them are there.
-fn lead(bytes: &[u8]) -> (u128, u128) {
+/// Up to [`LEAD`] bytes as one number.
+fn lead(bytes: &[u8]) -> u128 {
     if let Some(full) = bytes.first_chunk::<LEAD>() {
-        return (u128::from_le_bytes(*full), u128::MAX);
+        return u128::from_le_bytes(*full);
     }
     let mut full = [0; LEAD];
     full[..bytes.len()].copy_from_slice(bytes);
-    (u128::from_le_bytes(full), first_bytes(bytes.len()))
+    u128::from_le_bytes(full)
 }
 
-/// The mask of the first bytes of a lead; fewer than all.
+/// The mask of the first bytes of a lead.
 const fn first_bytes(count: usize) -> u128 {
-    (1 << (8 * count)) - 1
+    if count >= LEAD { u128::MAX } else { (1 << (8 * count)) - 1 }
 }
 
 /// Where a short text stands in a short one. Its second byte is looked for: the
@@ -296,35 +298,62 @@ fn find(text: &[u8], piece: &[u8]) -> Option<usize> {
 }
 
 impl Index {
-    /// Indexes phrases by the bytes in `mask`.
-    fn of(found: &[Phrase], mask: u128) -> Self {
-        let mut starts = vec![0u32; BUCKETS + 1];
-        for phrase in found {
-            starts[bucket(phrase.lead & mask) + 1] += 1;
+    /// Indexes phrases by as many of their first bytes as one of [`KEYS`] says.
+    fn of(phrases: &[Phrase], text: &str) -> Self {
+        let mut keys = Box::new([0; BUCKETS]);
+        let mut starts = vec![0u16; BUCKETS + 1];
+        let mut hashes = Vec::with_capacity(phrases.len());
+        for phrase in phrases {
+            let lead = lead(&text.as_bytes()[phrase.at as usize..]);
+            let key = KEYS.iter().position(|key| usize::from(phrase.lead) >= *key);
+            let key = key.expect("a phrase has the shortest key's bytes");
+            keys[bucket(hash(lead, SHORTEST))] |= 1 << key;
+            let hash = hash(lead, KEYS[key]);
+            starts[bucket(hash) + 1] += 1;
+            hashes.push(hash);
         }
         for at in 0..BUCKETS {
             starts[at + 1] += starts[at];
         }
         let mut next = starts.clone();
-        let mut phrases = found.to_vec();
-        for phrase in found {
-            let slot = &mut next[bucket(phrase.lead & mask)];
-            phrases[*slot as usize] = *phrase;
+        let mut slots = vec![Slot::default(); phrases.len()];
+        for (number, hash) in hashes.into_iter().enumerate() {
+            let slot = &mut next[bucket(hash)];
+            slots[usize::from(*slot)] = Slot { tag: hash as u16, number: number as u16 };
             *slot += 1;
         }
-        Self { phrases, starts, mask }
+        Self { keys, starts, slots }
     }
 
-    /// The phrases that may begin with these bytes.
-    fn at(&self, lead: u128) -> &[Phrase] {
-        let bucket = bucket(lead & self.mask);
-        &self.phrases[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+    /// Calls `found` for the numbers of the phrases that may begin with these bytes.
+    fn at(&self, lead: u128, mut found: impl FnMut(u16)) {
+        let keys = self.keys[bucket(hash(lead, SHORTEST))];
+        if keys == 0 {
+            return;
+        }
+        for (_, key) in KEYS.into_iter().enumerate().filter(|(nth, _)| keys & 1 << nth != 0) {
+            let hash = hash(lead, key);
+            let bucket = bucket(hash);
+            let range = usize::from(self.starts[bucket])..usize::from(self.starts[bucket + 1]);
+            for slot in &self.slots[range] {
+                if slot.tag == hash as u16 {
+                    found(slot.number);
+                }
+            }
+        }
     }
 }
 
-const fn bucket(key: u128) -> usize {
-    let folded = key as u64 ^ ((key >> 64) as u64).rotate_left(24);
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize & (BUCKETS - 1)
+/// Of the first bytes of a lead: 32 bits, of which the upper name the bucket.
+const fn hash(lead: u128, bytes: usize) -> u32 {
+    let key = lead & first_bytes(bytes);
+    let folded = key as u64 ^ ((key >> 64) as u64).rotate_left(24) ^ (bytes as u64) << 56;
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+/// The bucket of a hash.
+const fn bucket(hash: u32) -> usize {
+    (hash >> 20) as usize
 }
 
 /// Lower case, letter by letter, keeping every byte in its place, so that a place
