@@ -212,7 +212,8 @@ pub async fn shown_before(store: &Store, issue: IssueId) -> sqlx::Result<Vec<Str
              select 1
              from issue_article y
              join issue j on j.id = y.issue_id
-             where y.article_id = x.article_id
+             join article b on b.id = y.article_id
+             where (b.id = a.id or b.url = a.url or b.title = a.title)
                and j.newsletter_id = i.newsletter_id
                and j.id <> i.id
                and j.state <> 'cancelled')

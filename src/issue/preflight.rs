@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rundbrief_templates::mail::Mail;
 use rundbrief_templates::slot::{Slot, Slots};
+use rundbrief_templates::words as standing_words;
 use url::Url;
 
 use super::freeze::{Material, PICTURES_MAX};
@@ -95,6 +96,11 @@ pub fn check(
     match material.render(today, &slots) {
         Ok(mail) => {
             rendered(&mail, &slots, &mut findings);
+            if mail.html.contains(standing_words::of(material.definition.language).shortened) {
+                let remedy = "show fewer articles, or shorter teasers; the web version has all";
+                let what = "is too long for one mail: its last articles are shortened or left out";
+                findings.push(Finding::look("issue", what, remedy));
+            }
             weight(material.picture_bytes(&mail), &mut findings);
         }
         Err(error) => findings.push(Finding::blocks(

@@ -101,5 +101,7 @@ pub fn shows_nothing(alt: &str) -> bool {
 pub fn says_nothing(words: &str) -> bool {
     let words = words.trim().to_lowercase();
     let words = words.trim_matches(|c: char| !c.is_alphanumeric());
-    EMPTY_LINKS.contains(&words) || words.starts_with("http") || words.is_empty()
+    EMPTY_LINKS.contains(&words)
+        || words.is_empty()
+        || ["http", "www."].iter().any(|start| words.starts_with(start))
 }

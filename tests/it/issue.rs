@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rundbrief::article::entry::{self, Identity};
-use rundbrief::article::{ArticleId, Record};
+use rundbrief::article::{ArticleId, Record, WebAddress};
 use rundbrief::issue::content::Form;
 use rundbrief::issue::freeze::{self, Chance, Material};
 use rundbrief::issue::state::{State, Step};
@@ -62,13 +62,18 @@ pub async fn apply(app: &App, policies: &str) -> Newsletter {
 }
 
 pub async fn article(app: &App, title: &str) -> ArticleId {
+    named(app, title, title, None).await
+}
+
+async fn named(app: &App, guid: &str, title: &str, url: Option<&str>) -> ArticleId {
     let record = Record {
         title: title.to_owned(),
         teaser: format!("{title}: was die Stadt jetzt plant und wer dabei mitreden kann."),
         categories: vec!["Rathaus".to_owned()],
+        url: url.map(|url| WebAddress::parse(url).unwrap()),
         ..Record::default()
     };
-    let identity = Identity { source: None, origin: "hand".to_owned(), guid: title.to_owned() };
+    let identity = Identity { source: None, origin: "hand".to_owned(), guid: guid.to_owned() };
     let mut tx = app.store.begin().await.unwrap();
     let stored = entry::put(&mut tx, &identity, &record, monday().into()).await.unwrap();
     tx.commit().await.unwrap();
@@ -178,6 +183,17 @@ async fn what_one_issue_shows_the_next_does_not(app: App) {
     let all = issue::list(&app.store, newsletter.id, IssueId(i64::MAX), 10).await.unwrap();
     assert_eq!(all.iter().map(|one| one.number).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(issue::shown_before(&app.store, two.id).await.unwrap(), Vec::<String>::new());
+    // The same again from elsewhere: by its title, and by its address.
+    for (guid, title, url) in [
+        ("b", "Haushalt 2027", None),
+        ("c", "Radwege", Some("https://example.de/radwege")),
+        ("d", "Radwege: ein Nachtrag", Some("https://example.de/radwege")),
+    ] {
+        named(&app, guid, title, url).await;
+        let next = composed(&app, &newsletter).await.unwrap();
+        let again = issue::shown_before(&app.store, next.id).await.unwrap();
+        assert_eq!(again, if guid == "c" { Vec::new() } else { vec![title.to_owned()] });
+    }
 }
 
 async fn a_cancelled_issue_gives_its_articles_back(app: App) {

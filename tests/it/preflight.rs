@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rundbrief::article::{ArticleId, Event, Html, Image, Link, Record, WebAddress};
 use rundbrief::issue::archive::Piece;
-use rundbrief::issue::content::{Block, Content, Form, Item, Section};
+use rundbrief::issue::content::{Block, Content, Form, Item, Quote, Section};
 use rundbrief::issue::freeze::Material;
 use rundbrief::issue::preflight::{Severity, blocked, check};
 use rundbrief::issue::{Issue, IssueId};
@@ -208,6 +208,17 @@ fn what_blocks_is_found() {
         found(|desk| desk.enclose(1_000_001)),
         "blocks issue: 1000 kB of pictures go along with each mail; 1000 kB are allowed"
     );
+    assert_eq!(
+        found(|desk| {
+            let quote = Quote { text: "{{ zitat }}".to_owned(), by: None, language: None };
+            desk.issue.content.0.sections[0].blocks.push(Block::Quote(quote));
+        }),
+        "blocks quote \"{{ zitat }}\": contains \"{{\", which a template left behind"
+    );
+    assert!(
+        found(|desk| desk.issue.content.0.editorial = Some("Wort. ".repeat(20_000)))
+            .ends_with("bytes of HTML; Gmail clips beyond 100000")
+    );
     assert_eq!(found(|desk| drop(desk.pieces.remove(0))), "blocks article 1: is gone");
     assert_eq!(found(|desk| desk.pieces.clear()), "blocks issue: has no articles");
 }
@@ -242,6 +253,25 @@ fn what_an_editor_should_look_at_is_found() {
         format!("look {title}: picture radweg.jpg: is left out: a drawing in SVG")
     );
     assert_eq!(
+        found(|desk| desk.record().links[0].text = "www.example.de/plan".to_owned()),
+        format!("look {title}: has a link \"www.example.de/plan\" to https://www.example.de/plan")
+    );
+    assert_eq!(found(|desk| desk.enclose(300_000)), "");
+    assert_eq!(
+        found(|desk| desk.enclose(420_000)),
+        "look issue: 420 kB of pictures go along with each mail; 300 kB are a lot on a phone"
+    );
+    assert_eq!(
+        found(|desk| desk.shown = vec!["Neue Radwege".to_owned()]),
+        "look Neue Radwege: an earlier issue showed it"
+    );
+}
+
+#[test]
+fn what_is_long_loud_or_of_last_year_is_found() {
+    let title = "Neue Radwege in der Südstadt";
+    let found = |change: fn(&mut Desk)| after(change).join("\n");
+    assert_eq!(
         found(|desk| desk.issue.subject =
             "Neue Radwege, der Haushalt, Advent am Hafen und viel mehr dazu".to_owned()),
         "look subject: has 62 characters; phones show 60"
@@ -252,6 +282,11 @@ fn what_an_editor_should_look_at_is_found() {
     );
     assert_eq!(found(|desk| desk.issue.subject = "Nur heute!!".to_owned()), "look subject: shouts");
     assert_eq!(
+        found(|desk| desk.issue.subject = "JETZT ANMELDEN: Fachtag am Hafen".to_owned()),
+        "look subject: shouts"
+    );
+    assert_eq!(found(|desk| desk.issue.subject = "AWO und UNESCO laden ein".to_owned()), "");
+    assert_eq!(
         found(|desk| desk.issue.preheader = "Kurz".to_owned()),
         "look preheader: has 4 characters; 90 to 130 fill the inbox line"
     );
@@ -259,14 +294,21 @@ fn what_an_editor_should_look_at_is_found() {
         found(|desk| desk.record().teaser = "Am 4. Juli 2025 war es so weit.".to_owned()),
         format!("look {title}: names the year 2025")
     );
-    assert_eq!(found(|desk| desk.enclose(300_000)), "");
     assert_eq!(
-        found(|desk| desk.enclose(420_000)),
-        "look issue: 420 kB of pictures go along with each mail; 300 kB are a lot on a phone"
+        found(|desk| desk.issue.subject = "Advent am 24.12.25".to_owned()),
+        "look subject: names the year 2025"
+    );
+    assert_eq!(found(|desk| desk.issue.subject = "Version 3.14.25, Platz 25".to_owned()), "");
+    assert_eq!(
+        found(|desk| {
+            let (start, end) = ("2026-11-20".parse().unwrap(), None);
+            desk.record().event = Some(Event { start, end, place: None });
+        }),
+        format!("look {title}: is about an event that is over")
     );
     assert_eq!(
-        found(|desk| desk.shown = vec!["Neue Radwege".to_owned()]),
-        "look Neue Radwege: an earlier issue showed it"
+        found(|desk| desk.issue.content.0.editorial = Some("Wort. ".repeat(14_000))),
+        "look issue: is too long for one mail: its last articles are shortened or left out"
     );
 }
 
