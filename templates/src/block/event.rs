@@ -6,6 +6,7 @@ use crate::block::{self, words};
 use crate::date;
 use crate::flow::{Flow, Level};
 use crate::issue::{Event, Link};
+use crate::language::direction;
 use crate::look::{self, Look, TABLE};
 
 /// Width of the calendar leaf.
@@ -22,11 +23,12 @@ pub fn html(event: &Event, level: Level, look: &Look<'_>) -> Markup {
             light.heading
         )
     };
+    let (lang, dir) = dates(event, look);
     let inside = html! {
         table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%" style=(TABLE) {
             tr {
                 td width=(LEAF) valign="top" style={ "width:" (LEAF) "px;padding:3px 0 0 0;vertical-align:top" } {
-                    table aria-hidden="true" role="presentation" border="0" cellpadding="0" cellspacing="0" width="56" {
+                    table aria-hidden="true" lang=[lang] dir=[dir] role="presentation" border="0" cellpadding="0" cellspacing="0" width="56" {
                         tr {
                             td class="n" align="center" bgcolor=(light.tint)
                                 style={ "background-color:" (light.tint) ";padding:7px 2px 8px 2px;text-align:center" (look.round()) } {
@@ -43,15 +45,24 @@ pub fn html(event: &Event, level: Level, look: &Look<'_>) -> Markup {
     block::row_in(look, event.language.as_deref(), "22px 24px 0 24px", &inside)
 }
 
+/// Language and direction of dates, where the event's words have others: they are written
+/// as the mail writes them.
+fn dates(event: &Event, look: &Look<'_>) -> (Option<&'static str>, Option<&'static str>) {
+    let own = look.language.tag();
+    let foreign = event.language.as_deref().is_some_and(|tag| tag != own);
+    (foreign.then_some(own), foreign.then(|| direction(own).name()))
+}
+
 fn body(event: &Event, level: Level, look: &Look<'_>) -> Markup {
     let style = &look.h3;
+    let (lang, dir) = dates(event, look);
     html! {
         @match level {
             Level::One | Level::Two => h2 class="h" style=(style) { (event.title) },
             Level::Three => h3 class="h" style=(style) { (event.title) },
         }
         p class="t" style=(look.text_last) {
-            strong { (date::when(event.when, look.language)) }
+            strong lang=[lang] dir=[dir] { (date::when(event.when, look.language)) }
             @if let Some(place) = &event.place { br; (place) }
         }
         @if let Some(text) = &event.text {

@@ -143,6 +143,18 @@ fn a_line_of_the_contents_says_its_language() {
 }
 
 #[test]
+fn a_date_is_written_as_the_mail_writes_it() {
+    for language in Language::ALL {
+        let page = page(Sample::RightToLeft, Name::Office, language);
+        let tag = language.tag();
+        let leaf = page.all(&format!("td[lang=ar] table[lang={tag}][dir=ltr]"));
+        assert!(words(leaf[0]).starts_with("23"), "{}", page.name);
+        let date = page.all(&format!("td[lang=ar] strong[lang={tag}][dir=ltr]"));
+        assert!(words(date[0]).contains("November"), "{}", page.name);
+    }
+}
+
+#[test]
 fn links_say_where_they_lead() {
     each(|page| {
         let name = &page.name;
