@@ -22,7 +22,7 @@ pub fn render(mail: &Probe<'_>, brand: &Brand, language: Language) -> Mail {
     let note = match language {
         Language::German => Note {
             publication: mail.publication,
-            subject: format!("Erreicht Sie {name} noch?"),
+            subject: format!("Wir prüfen, ob {name} Sie erreicht"),
             title: "Wir prüfen, ob Sie erreichbar sind".to_owned(),
             pieces: vec![
                 text(format!(
@@ -41,7 +41,7 @@ pub fn render(mail: &Probe<'_>, brand: &Brand, language: Language) -> Mail {
         },
         Language::English => Note {
             publication: mail.publication,
-            subject: format!("Does {name} still reach you?"),
+            subject: format!("Checking whether {name} reaches you"),
             title: "We are checking whether you can be reached".to_owned(),
             pieces: vec![
                 text(format!(
