@@ -1,10 +1,10 @@
 //! Writes every sample in every brand and language as the mail one reader gets,
 //! frozen, spliced and signed as deliveries are, with the DNS zone that belongs
 //! to the signature and the pictures that belong to the mails:
-//! `cargo run --example mails -- DIR`. For `tests/mails/judge`.
+//! `cargo run --example mails -- DIR [DATE]`. For `tests/mails/judge`.
 //!
 //! Beside the samples of the templates there is one with a logo, light and dark, and
-//! one whose pictures go along with it.
+//! one whose pictures go along with it, the logo among them.
 
 use std::fs;
 use std::io::Cursor;
@@ -50,7 +50,7 @@ struct Post {
 }
 
 fn main() -> anyhow::Result<()> {
-    let dir = std::env::args().nth(1).context("usage: mails DIR")?;
+    let dir = std::env::args().nth(1).context("usage: mails DIR [DATE]")?;
     let dir = Path::new(&dir);
     fs::create_dir_all(dir)?;
     let images = dir.join("images");
@@ -59,7 +59,8 @@ fn main() -> anyhow::Result<()> {
     for (name, picture) in &photos {
         fs::write(images.join(name), &picture.bytes)?;
     }
-    let post = Post::new()?;
+    let date = std::env::args().nth(2);
+    let post = Post::new(date.as_deref().unwrap_or(DATE))?;
     fs::write(dir.join("zone.json"), post.zone())?;
     for name in shipped::Name::ALL {
         let brand = shipped::brand(name);
@@ -73,8 +74,9 @@ fn main() -> anyhow::Result<()> {
             }
             let usual = Sample::Usual.issue(language);
             fs::write(file("logo"), post.letter(&usual, &with_logo, language, &[])?)?;
-            let (enclosing, enclosures) = enclosing(usual, &photos, &post.office);
-            fs::write(file("embedded"), post.letter(&enclosing, &brand, language, &enclosures)?)?;
+            let (enclosing, mut enclosures) = enclosing(usual, &photos, &post.office);
+            let logo = enclosed_logo(&with_logo, &images, &post.office, &mut enclosures)?;
+            fs::write(file("embedded"), post.letter(&enclosing, &logo, language, &enclosures)?)?;
             for (kind, mail) in samples::service::all(&brand, language) {
                 fs::write(file(&format!("service-{kind}")), post.service(&mail, language)?)?;
             }
@@ -99,6 +101,26 @@ fn with_logo(name: shipped::Name, images: &Path) -> anyhow::Result<Brand> {
         width: shown,
         height: shown,
     });
+    Brand::new(plan).map_err(|refusal| anyhow::anyhow!("{refusal}"))
+}
+
+/// The brand whose logo goes along.
+fn enclosed_logo(
+    with_logo: &Brand,
+    images: &Path,
+    office: &Office,
+    enclosures: &mut Vec<Enclosure>,
+) -> anyhow::Result<Brand> {
+    let mut plan = with_logo.plan().clone();
+    let Some(Logo { url, dark_url, .. }) = &mut plan.logo else { return Ok(with_logo.clone()) };
+    for url in [Some(url), dark_url.as_mut()].into_iter().flatten() {
+        let name = url.rsplit('/').next().context("a logo has a file")?;
+        let picture = picture::prepare(&fs::read(images.join(name))?)?;
+        let (file, media_type) = (picture.file(), picture.format.media_type().to_owned());
+        let cid = office.enclosed(&file);
+        let logo = Some(std::mem::replace(url, cid));
+        enclosures.push(Enclosure { file, media_type, bytes: picture.bytes, logo });
+    }
     Brand::new(plan).map_err(|refusal| anyhow::anyhow!("{refusal}"))
 }
 
@@ -147,7 +169,7 @@ fn enclosing(
 }
 
 impl Post {
-    fn new() -> anyhow::Result<Self> {
+    fn new(date: &str) -> anyhow::Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048)?;
         let der = pair.as_der()?;
         let base64 = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
@@ -160,7 +182,7 @@ impl Post {
                 at_home: false,
             },
             key: dkim::Key::parse(DOMAIN, "judge", &pem)?,
-            date: DATE.parse()?,
+            date: date.parse()?,
             sender: EmailAddress::parse(&format!("hafenpost@{DOMAIN}"))?,
             editors: EmailAddress::parse(&format!("redaktion@{DOMAIN}"))?,
             reader: EmailAddress::parse("leserin@reader.example.net")?,
