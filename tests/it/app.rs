@@ -22,7 +22,7 @@ use rundbrief_subscribers::key::Master;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::postgres::Database;
+use crate::postgres::{Database, Server};
 
 /// One test's application. Everything it made is gone when the test ends.
 pub struct App {
@@ -92,6 +92,16 @@ pub fn on_postgres<F: Future<Output = ()> + 'static>(body: impl FnOnce(App) -> F
         if let Err(error) = ended {
             std::panic::resume_unwind(error);
         }
+    });
+}
+
+/// Runs a body on a PostgreSQL server of its own, which it may kill.
+pub fn on_own_postgres<F: Future<Output = ()> + 'static>(body: impl FnOnce(App, Server) -> F) {
+    runtime().block_on(async {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let server = Server::start();
+        let app = App::open(server.url.clone(), directory).await;
+        body(app, server).await;
     });
 }
 

@@ -5,6 +5,7 @@
 //! every test process holds a shared lock while it lives, and the server goes
 //! some seconds after the last one. Nothing here skips: no server is a failure.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The variable that names a running server: a superuser's `postgres://` address.
 pub const SERVER: &str = "TEST_POSTGRES";
+/// Starts and stops servers.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres");
 /// How long `initdb` and the start may take on a busy machine.
 const START: Duration = Duration::from_secs(120);
 /// The advisory lock under which the template is made; any fixed number.
@@ -48,6 +51,58 @@ impl Database {
         let text = format!("drop database if exists {} with (force)", self.name);
         admin().await.execute(AssertSqlSafe(text)).await.expect("the test's database can go");
     }
+}
+
+/// A server that one test has for itself and may kill. It syncs, as servers do.
+pub struct Server {
+    /// The address of its one database.
+    pub url: String,
+    directory: PathBuf,
+}
+
+impl Server {
+    pub fn start() -> Server {
+        let name = format!("rundbrief-postgres-own-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        run(&["start".as_ref(), directory.as_os_str(), "synced".as_ref()]);
+        let url = std::fs::read_to_string(directory.join("url")).expect("its address");
+        Server { url: url.trim().to_owned(), directory }
+    }
+
+    /// Ends the server itself as a crash would.
+    pub fn kill(&self) {
+        let file = self.directory.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file).expect("a server that runs");
+        let pid = text.lines().next().expect("its process").parse().expect("a number");
+        kill(pid);
+    }
+
+    /// Starts it where it was.
+    pub fn again(&self) {
+        run(&["again".as_ref(), self.directory.as_os_str()]);
+    }
+
+    /// A connection of one's own.
+    pub async fn connect(&self) -> sqlx::Result<PgConnection> {
+        PgConnection::connect(&self.url).await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        run(&["stop".as_ref(), self.directory.as_os_str()]);
+    }
+}
+
+/// Ends a process that cannot refuse.
+pub fn kill(pid: i32) {
+    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    assert!(killed.expect("kill runs").success(), "no process {pid}");
+}
+
+fn run(arguments: &[&OsStr]) {
+    let status = Command::new(SCRIPT).args(arguments).stdin(Stdio::null()).status();
+    assert!(status.expect("tests/postgres runs").success(), "{arguments:?}");
 }
 
 async fn admin() -> PgConnection {
@@ -119,13 +174,12 @@ fn shared_server() -> String {
     users.lock_shared().expect("a shared lock");
     USING.set(users).expect("set once, by the one initialiser of the address");
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres");
     let log = lock.with_extension("log");
     let guard = || {
         let log = File::create(&log).expect("a log under target/tmp");
         // Its own session: it outlives this process, and nextest does not wait for it.
         Command::new("setsid")
-            .args(["--fork", script, "guard"])
+            .args(["--fork", SCRIPT, "guard"])
             .arg(&directory)
             .arg(&lock)
             .stdin(Stdio::null())

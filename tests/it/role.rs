@@ -11,7 +11,7 @@ use crate::app::{App, on_postgres, on_sqlite};
 use crate::delivery::{books, copies, issue, readers};
 use crate::relay::{Offer, Relay};
 
-fn rundbrief(directory: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn rundbrief(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rundbrief"));
     command.current_dir(directory).args(arguments).env_remove("RUNDBRIEF_CONFIG");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -19,7 +19,12 @@ fn rundbrief(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 /// A process's own directory; its transport has its name.
-fn prepare(app: &App, name: &str, port: u16) -> PathBuf {
+pub(crate) fn prepare(app: &App, name: &str, port: u16) -> PathBuf {
+    prepare_at(app, name, port, &app.database)
+}
+
+/// The same with another way to the database.
+pub(crate) fn prepare_at(app: &App, name: &str, port: u16, database: &str) -> PathBuf {
     let directory = app.directory().join(name);
     std::fs::create_dir(&directory).unwrap();
     let config = format!(
@@ -27,7 +32,7 @@ fn prepare(app: &App, name: &str, port: u16) -> PathBuf {
          address = \"http://127.0.0.1:8025\"\n[mail]\ndomain = \"news.example.de\"\n\
          return_path = \"bounce@news.example.de\"\n[transport.{name}]\nhost = \"127.0.0.1\"\n\
          port = {port}\ntls = \"none\"\nconnections = 2\n",
-        app.database
+        database
     );
     std::fs::write(directory.join("rundbrief.toml"), config).unwrap();
     let made = rundbrief(&directory, &["init"]).output().unwrap();
@@ -35,12 +40,12 @@ fn prepare(app: &App, name: &str, port: u16) -> PathBuf {
     directory
 }
 
-async fn signed_on(app: &App) -> i64 {
+pub(crate) async fn signed_on(app: &App) -> i64 {
     let text = "select count(*) from worker where stopped_at is null";
     read!(app.store, |db| sqlx::query_scalar(text).fetch_one(db).await).unwrap()
 }
 
-async fn end(child: Child) -> String {
+pub(crate) async fn end(child: Child) -> String {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
