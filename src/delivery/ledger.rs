@@ -1,4 +1,4 @@
-//! The ledger's hot statements: claim, mark, record. Each works on a group, inside
+//! The ledger's hot statements: due, claim, mark, record. Each works on a group, inside
 //! the caller's transaction, and changes a row only where it is still what the
 //! caller believes: state, worker and generation. Groups travel as one JSON object
 //! from delivery to what is said about it.
@@ -13,7 +13,7 @@ use crate::store::value::Millis;
 use crate::store::{Kind, Tx};
 use crate::{on, row};
 
-/// Claims and marks of one statement: larger groups gain nothing (PERFORMANCE: 4.4 µs
+/// Deliveries of one statement: larger groups gain nothing (PERFORMANCE: 4.4 µs
 /// a row at 100, 1.9 µs at 1,000) and take longer to give back.
 pub const GROUP: usize = 500;
 
@@ -81,23 +81,23 @@ pub struct Entry {
     pub words: String,
 }
 
-/// Takes up to `limit` due deliveries of an issue that is being sent. Readers who
-/// left or were suppressed since it was frozen are cancelled on the way.
+/// Up to `limit` due deliveries of an issue that is being sent, nobody else's until the
+/// transaction ends; generation and tries are those of the claim that may follow.
+/// Readers who left or were suppressed since it was frozen are cancelled on the way.
 ///
 /// # Errors
 /// The database failed.
-pub async fn claim(
+pub async fn due(
     tx: &mut Tx,
     issue: IssueId,
-    worker: WorkerId,
     now: Millis,
     limit: usize,
     cursor: &mut Cursor,
 ) -> sqlx::Result<Vec<Claim>> {
-    let mut due = due(tx, issue, now, limit, *cursor).await?;
+    let mut due = behind(tx, issue, now, limit, *cursor).await?;
     if due.is_empty() && *cursor != Cursor::START {
         *cursor = Cursor::START;
-        due = self::due(tx, issue, now, limit, *cursor).await?;
+        due = behind(tx, issue, now, limit, *cursor).await?;
     }
     let Some(last) = due.last() else {
         return Ok(due);
@@ -107,12 +107,11 @@ pub async fn claim(
     if !left.is_empty() {
         cancel(tx, &left, now).await?;
     }
-    take(tx, worker, &wanted, now).await?;
     Ok(wanted)
 }
 
 /// Due deliveries in their order, with their readers; locked on PostgreSQL.
-async fn due(
+async fn behind(
     tx: &mut Tx,
     issue: IssueId,
     now: Millis,
@@ -179,7 +178,17 @@ impl From<Claimed> for Claim {
     }
 }
 
-async fn take(tx: &mut Tx, worker: WorkerId, claims: &[Claim], now: Millis) -> sqlx::Result<()> {
+/// Claims due deliveries of this transaction for later: no session is open that could
+/// take them now.
+///
+/// # Errors
+/// The database failed.
+pub async fn claim(
+    tx: &mut Tx,
+    worker: WorkerId,
+    claims: &[Claim],
+    now: Millis,
+) -> sqlx::Result<()> {
     let text = match tx.kind() {
         Kind::Sqlite => {
             "update delivery
@@ -197,6 +206,76 @@ async fn take(tx: &mut Tx, worker: WorkerId, claims: &[Claim], now: Millis) -> s
     let group = group(claims.iter().map(|claim| (claim.id, claim.generation)));
     on!(*tx, |c| {
         sqlx::query(text).bind(group).bind(worker).bind(now).execute(c).await?;
+        Ok(())
+    })
+}
+
+/// Claims due deliveries of this transaction and marks them in the same breath, for
+/// sessions that are open and wait: what both steps make durable is durable at once.
+///
+/// # Errors
+/// The database failed.
+pub async fn begin(
+    tx: &mut Tx,
+    worker: WorkerId,
+    transport: &str,
+    claims: &[Claim],
+    now: Millis,
+) -> sqlx::Result<()> {
+    let text = match tx.kind() {
+        Kind::Sqlite => {
+            "update delivery
+             set state = 'sending', generation = generation + 1, attempts = attempts + 1,
+                 worker_id = $2, transport = $4, changed_at = $3
+             from json_each($1) as o
+             where delivery.id = cast(o.key as integer)"
+        }
+        Kind::Postgres => {
+            "update delivery
+             set state = 'sending', generation = generation + 1, attempts = attempts + 1,
+                 worker_id = $2, transport = $4, changed_at = $3
+             from json_each_text($1::json) as o
+             where id = o.key::bigint"
+        }
+    };
+    let group = group(claims.iter().map(|claim| (claim.id, claim.generation)));
+    on!(*tx, |c| {
+        let query = sqlx::query(text).bind(group).bind(worker).bind(now);
+        query.bind(transport).execute(c).await?;
+        Ok(())
+    })
+}
+
+/// Due deliveries of this transaction that the pace does not allow yet: not before
+/// their moments.
+///
+/// # Errors
+/// The database failed.
+pub async fn put_off(
+    tx: &mut Tx,
+    later: &[(DeliveryId, Millis)],
+    now: Millis,
+) -> sqlx::Result<()> {
+    let text = match tx.kind() {
+        Kind::Sqlite => {
+            "update delivery
+             set next_at = o.value, changed_at = $2
+             from json_each($1) as o
+             where delivery.id = cast(o.key as integer)"
+        }
+        Kind::Postgres => {
+            "update delivery
+             set next_at = o.value::bigint, changed_at = $2
+             from json_each_text($1::json) as o
+             where id = o.key::bigint"
+        }
+    };
+    if later.is_empty() {
+        return Ok(());
+    }
+    let group = group(later.iter().map(|(id, at)| (*id, at.0)));
+    on!(*tx, |c| {
+        sqlx::query(text).bind(group).bind(now).execute(c).await?;
         Ok(())
     })
 }
@@ -403,7 +482,7 @@ fn encode(error: serde_json::Error) -> sqlx::Error {
     sqlx::Error::Encode(error.into())
 }
 
-/// A group as both databases read it: `{"delivery": generation}`.
+/// A group as both databases read it: `{"delivery": number}`, mostly its generation.
 pub(super) fn group(rows: impl Iterator<Item = (DeliveryId, i64)>) -> String {
     let mut text = String::from("{");
     for (n, (id, generation)) in rows.enumerate() {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::ledger::{self, Claim, Entry};
 use super::pace::{Breaker, Gate, Pace};
 use super::pool::{self, Ended, Pool, Queue, Running};
-use super::{verdict, watch};
+use super::{DeliveryId, verdict, watch};
 use crate::smtp::Outcome;
 use crate::smtp::relay::Relay;
 use crate::smtp::scope::Scope;
@@ -42,13 +42,13 @@ pub(super) struct Line {
     pub(super) connections: usize,
     pub(super) queue: Arc<Queue>,
     pub(super) sessions: JoinSet<Ended>,
-    /// Claimed for it, not yet marked.
+    /// Claimed for it before a session was open, not yet marked.
     pub(super) claimed: VecDeque<(Claim, Arc<Running>)>,
     /// Marked for it and not yet done.
     pub(super) held: usize,
     pub(super) pace: Pace,
     pub(super) breaker: Breaker,
-    /// Deliveries marked at a time; grows while sessions run dry.
+    /// Deliveries in hand at a time; grows while sessions run dry.
     pub(super) window: usize,
     /// Why the relay was last found not to work.
     pub(super) trouble: Option<String>,
@@ -169,18 +169,20 @@ impl Line {
         }
     }
 
-    /// How many more deliveries may be claimed for it.
-    pub(super) fn wants(&self, now: Millis) -> usize {
-        match self.breaker.gate(now) {
-            Gate::Closed if self.claimed.len() < self.window => 2 * self.window,
-            Gate::Closed => 0,
-            Gate::Probe => 1_usize.saturating_sub(self.held + self.claimed.len()),
+    /// How many more deliveries it can use before the next group, beside those that are
+    /// chosen already.
+    pub(super) fn wants(&self, chosen: usize, now: Millis) -> usize {
+        let most = match self.breaker.gate(now) {
+            Gate::Closed => self.window,
+            Gate::Probe => 1,
             Gate::Open(_) => 0,
-        }
+        };
+        most.saturating_sub(self.held + self.claimed.len() + chosen)
     }
 
-    /// Claimed deliveries to mark now: as many as sessions can use before the next
-    /// group, and only where the pace allows. The others go to `back`.
+    /// Deliveries that were claimed before a session was open, to mark now that one is:
+    /// as many as sessions can use before the next group, and only where the pace
+    /// allows. The others go to `back`.
     pub(super) fn choose(
         &mut self,
         now: Millis,
@@ -189,12 +191,12 @@ impl Line {
         if self.queue.waiting() == 0 && self.held >= self.window / 2 {
             self.window = (self.window * 2).min(ledger::GROUP);
         }
-        let room = match self.breaker.gate(now) {
-            Gate::Closed => self.window.saturating_sub(self.held),
-            Gate::Probe => 1_usize.saturating_sub(self.held),
-            Gate::Open(_) => 0,
-        };
-        let mut chosen = Vec::with_capacity(room.min(self.claimed.len()));
+        let mut chosen = Vec::new();
+        if !self.queue.is_open() {
+            return chosen;
+        }
+        let claimed = self.claimed.len();
+        let room = (self.wants(0, now) + claimed).min(claimed);
         while chosen.len() < room
             && let Some((claim, issue)) = self.claimed.pop_front()
         {
@@ -208,6 +210,27 @@ impl Line {
             }
         }
         chosen
+    }
+
+    /// Which of these the pace allows now, and until when the others wait.
+    pub(super) fn admit(
+        &mut self,
+        due: Vec<Claim>,
+        now: Millis,
+    ) -> (Vec<Claim>, Vec<(DeliveryId, Millis)>) {
+        let (mut admitted, mut later) = (Vec::with_capacity(due.len()), Vec::new());
+        for claim in due {
+            match self.pace.admit(&claim.domain, now) {
+                Ok(()) => admitted.push(claim),
+                Err(at) => later.push((claim.id, at)),
+            }
+        }
+        (admitted, later)
+    }
+
+    /// Something was claimed for it, and no session is open yet.
+    pub(super) fn is_connecting(&self) -> bool {
+        !self.claimed.is_empty() && !self.sessions.is_empty() && !self.queue.is_open()
     }
 
     /// Looks at sessions that ended; answers how those that never came to be failed.
@@ -230,7 +253,8 @@ impl Line {
             Gate::Probe => 1,
             Gate::Open(_) => 0,
         };
-        let wanted = most.min(self.sessions.len() + self.queue.waiting());
+        let work = self.queue.waiting() + self.claimed.len();
+        let wanted = most.min(self.sessions.len() + work);
         while self.sessions.len() < wanted {
             self.sessions.spawn(pool::serve(Arc::clone(pool), Arc::clone(&self.queue)));
         }

@@ -91,6 +91,8 @@ pub struct ReturnPath {
 pub struct Queue {
     relay: Relay,
     ready: Mutex<VecDeque<Ready>>,
+    /// Sessions that are open.
+    open: AtomicUsize,
     /// Wakes sessions: something is ready, or it is time to go.
     wake: Notify,
 }
@@ -98,13 +100,18 @@ pub struct Queue {
 impl Queue {
     /// A queue without deliveries.
     pub fn new(relay: Relay) -> Queue {
-        Queue { relay, ready: Mutex::default(), wake: Notify::new() }
+        Queue { relay, ready: Mutex::default(), open: AtomicUsize::new(0), wake: Notify::new() }
     }
 
     /// Hands marked deliveries to the sessions.
     pub(super) fn feed(&self, mails: impl IntoIterator<Item = Ready>) {
         lock(&self.ready).extend(mails);
         self.wake.notify_waiters();
+    }
+
+    /// Whether a session is open that could take a delivery.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::SeqCst) > 0
     }
 
     /// Marked deliveries no session has taken.
@@ -265,9 +272,29 @@ pub enum Ended {
     Journal(journal::Error),
 }
 
+/// Counts a session for as long as it is open.
+struct Open(Arc<Queue>);
+
+impl Open {
+    fn new(queue: &Arc<Queue>) -> Open {
+        queue.open.fetch_add(1, Ordering::SeqCst);
+        Open(Arc::clone(queue))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// One session from connecting to QUIT.
 pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
-    let session = match Session::open(&queue.relay).await {
+    let opened = Session::open(&queue.relay).await;
+    // The worker may wait for a session to mark for, or to hear that there is none.
+    let open = opened.is_ok().then(|| Open::new(&queue));
+    pool.finished.notify_one();
+    let session = match opened {
         Ok(session) => session,
         Err(outcome) => return Ended::Unopened(outcome),
     };
@@ -275,7 +302,9 @@ pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
     let unsynced = VecDeque::new();
     let mut desk =
         Desk { pool, queue, session, unsynced, reader, spare, mail, failed: false, served: 0 };
-    match desk.work().await {
+    let worked = desk.work().await;
+    drop(open);
+    match worked {
         Ok(()) => {
             desk.session.quit().await;
             Ended::Served

@@ -103,6 +103,8 @@ pub enum Step {
     Claim(i64),
     /// The worker is about to write it to a relay.
     Mark(Holder),
+    /// Both at once, for a session that is open: nobody sees it claimed.
+    Begin(i64),
     /// The worker gives it back; it was certainly not sent.
     GiveBack(Holder),
     /// The relay took it.
@@ -145,6 +147,10 @@ pub fn apply(row: &Row, step: Step) -> Option<Row> {
             attempts: row.attempts + 1,
             ..row.clone()
         }),
+        Step::Begin(worker) => {
+            let claimed = apply(row, Step::Claim(worker))?;
+            apply(&claimed, Step::Mark(Holder { worker, generation: claimed.generation }))
+        }
         Step::GiveBack(by) => held(by, &[State::Claimed, State::Sending]).then(|| {
             let used = i64::from(row.state == State::Sending);
             Row { attempts: row.attempts - used, ..free(State::Queued) }

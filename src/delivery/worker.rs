@@ -25,7 +25,7 @@ use super::{DeliveryId, WorkerId, guard, verdict, watch, wave};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::store::value::Millis;
-use crate::store::{Kind, Store};
+use crate::store::{Kind, Store, Tx};
 
 /// Without a good heartbeat for this long no dot is written: half a worker's time to live.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
@@ -65,6 +65,9 @@ pub enum Round {
     /// No relay works; one is asked again at this moment.
     Blocked(Millis),
 }
+
+/// A claim with its issue.
+type Taken = (Claim, Arc<Running>);
 
 /// A worker that signed on.
 #[derive(Debug)]
@@ -200,6 +203,10 @@ impl Worker {
             self.gather().await;
             return Ok(Round::Busy);
         }
+        if self.lines.iter().any(Line::is_connecting) {
+            let _ = tokio::time::timeout(WAIT, self.pool.finished.notified()).await;
+            return Ok(Round::Busy);
+        }
         if self.decide() || moved {
             return Ok(Round::Busy);
         }
@@ -258,7 +265,7 @@ impl Worker {
         let closed = |at: &usize| match self.lines[*at].breaker.gate(now) {
             Gate::Closed => true,
             // One mail is enough to see whether it is back; the others go elsewhere.
-            Gate::Probe => self.lines[*at].wants(now) > 0,
+            Gate::Probe => self.lines[*at].wants(0, now) > 0,
             Gate::Open(_) => false,
         };
         let mut route = issue.route.iter().copied().filter(asked);
@@ -285,17 +292,16 @@ impl Worker {
         until
     }
 
-    /// One transaction: what was done is recorded, what is next is marked, what
-    /// comes after is claimed. Answers whether anything was.
+    /// One transaction: what was done is recorded, and what comes next is claimed and,
+    /// as soon as a session is open, marked. Answers whether anything was.
     async fn transact(&mut self, now: Millis) -> anyhow::Result<bool> {
-        self.show_hands();
         let done = self.pool.collect();
         self.judge(done, now);
         let mut marking = Vec::with_capacity(self.lines.len());
         for line in &mut self.lines {
             marking.push(line.choose(now, &mut self.unrecorded));
         }
-        let claiming = self.claiming(now);
+        let claiming = self.claiming(&marking, now);
         let cancelling = self.issues.iter().any(|issue| issue.cancelled);
         let nothing =
             self.unrecorded.is_empty() && marking.iter().all(Vec::is_empty) && claiming.is_none();
@@ -303,7 +309,7 @@ impl Worker {
             return Ok(false);
         }
         self.sync().await?;
-        match self.commit(now, &marking, claiming).await {
+        match self.commit(now, &mut marking, claiming).await {
             Ok((marked, claimed)) => {
                 let any = !marked.is_empty() || claimed > 0;
                 self.recorded();
@@ -318,6 +324,7 @@ impl Worker {
                 for line in &mut self.lines {
                     line.claimed.clear();
                 }
+                self.show_hands();
                 self.doubtful = true;
                 Err(error).context("the ledger cannot be written")
             }
@@ -325,25 +332,31 @@ impl Worker {
     }
 
     /// What is marked now goes to the sessions of the transport it was marked for.
-    fn hand_over(&mut self, marking: Vec<Vec<(Claim, Arc<Running>)>>, marked: &[DeliveryId]) {
+    fn hand_over(&mut self, marking: Vec<Vec<Taken>>, marked: &[DeliveryId]) {
         let epoch = self.pool.epoch();
+        let ours = |claim: &Claim| marked.binary_search(&claim.id).is_ok();
+        let mut ready: Vec<Vec<Ready>> = Vec::with_capacity(marking.len());
         for (line, chosen) in marking.into_iter().enumerate() {
-            let ours = |claim: &Claim| marked.binary_search(&claim.id).is_ok();
-            let ready: Vec<Ready> = chosen
-                .into_iter()
-                .filter(|(claim, _)| ours(claim))
-                .map(|(claim, issue)| Ready { claim, issue, line, epoch })
-                .collect();
+            let chosen = chosen.into_iter().filter(|(claim, _)| ours(claim));
+            ready.push(
+                chosen.map(|(claim, issue)| Ready { claim, issue, line, epoch }).collect(),
+            );
+        }
+        for (line, ready) in self.lines.iter_mut().zip(&ready) {
             self.held.extend(ready.iter().map(|r| (r.claim.id, r.claim.generation)));
-            self.lines[line].held += ready.len();
-            self.lines[line].queue.feed(ready);
+            line.held += ready.len();
+        }
+        // Looked at from here on, before the first of them is sent.
+        self.show_hands();
+        for (line, ready) in self.lines.iter().zip(ready) {
+            line.queue.feed(ready);
         }
     }
 
     async fn commit(
         &mut self,
         now: Millis,
-        marking: &[Vec<(Claim, Arc<Running>)>],
+        marking: &mut [Vec<Taken>],
         claiming: Option<(usize, usize)>,
     ) -> anyhow::Result<(Vec<DeliveryId>, usize)> {
         let mut tx = self.store.begin().await?;
@@ -358,40 +371,68 @@ impl Worker {
             watch::cancel(&mut tx, issue.running.id, now).await?;
         }
         let mut marked = Vec::new();
-        for (line, chosen) in self.lines.iter().zip(marking).filter(|(_, c)| !c.is_empty()) {
+        for (line, chosen) in self.lines.iter().zip(&*marking).filter(|(_, c)| !c.is_empty()) {
             let group = chosen.iter().map(|(claim, _)| (claim.id, claim.generation));
             marked.extend(ledger::mark(&mut tx, self.me, &line.name, group, now).await?);
         }
-        marked.sort_unstable();
-        let mut claims = Vec::new();
+        let mut taken = (0, Vec::new());
         if let Some((turn, line)) = claiming {
-            let limit = self.lines[line].wants(now).min(ledger::GROUP);
-            let Sending { running, cursor, .. } = &mut self.issues[turn];
-            let limit = wave::room(&mut tx, running.id, limit, now).await?;
-            if limit > 0 {
-                let mut at = *cursor;
-                claims = ledger::claim(&mut tx, running.id, self.me, now, limit, &mut at).await?;
-                *cursor = at;
+            let room = self.lines[line].wants(marking[line].len(), now);
+            let open = self.lines[line].queue.is_open();
+            taken = self.take(&mut tx, (turn, line), room, open, now).await?;
+            if open {
+                let begun = std::mem::take(&mut taken.1);
+                marked.extend(begun.iter().map(|(claim, _)| claim.id));
+                marking[line].extend(begun);
             }
         }
+        marked.sort_unstable();
         tx.commit().await?;
         self.doubtful = false;
-        let count = claims.len();
+        let (found, claimed) = taken;
         if let Some((turn, line)) = claiming {
-            let sending = &mut self.issues[turn];
-            if claims.is_empty() {
-                sending.empty_until = Some(now.after(WATCH));
+            self.lines[line].claimed.extend(claimed);
+            if found == 0 {
+                self.issues[turn].empty_until = Some(now.after(WATCH));
             }
-            let running = Arc::clone(&sending.running);
-            let claims = claims.into_iter().map(|claim| (claim, Arc::clone(&running)));
-            self.lines[line].claimed.extend(claims);
         }
-        Ok((marked, count))
+        Ok((marked, found))
+    }
+
+    /// Takes what is due of an issue for a transport: with an open session it is marked
+    /// at once where the pace allows, else only claimed. Answers how many were due, and
+    /// what was taken.
+    async fn take(
+        &mut self,
+        tx: &mut Tx,
+        (turn, line): (usize, usize),
+        room: usize,
+        open: bool,
+        now: Millis,
+    ) -> sqlx::Result<(usize, Vec<Taken>)> {
+        let Sending { running, cursor, .. } = &mut self.issues[turn];
+        let limit = wave::room(tx, running.id, room.min(ledger::GROUP), now).await?;
+        if limit == 0 {
+            return Ok((0, Vec::new()));
+        }
+        let mut at = *cursor;
+        let mut due = ledger::due(tx, running.id, now, limit, &mut at).await?;
+        *cursor = at;
+        let found = due.len();
+        if found > 0 && open {
+            let (admitted, later) = self.lines[line].admit(due, now);
+            ledger::put_off(tx, &later, now).await?;
+            ledger::begin(tx, self.me, &self.lines[line].name, &admitted, now).await?;
+            due = admitted;
+        } else if found > 0 {
+            ledger::claim(tx, self.me, &due, now).await?;
+        }
+        Ok((found, due.into_iter().map(|claim| (claim, Arc::clone(running))).collect()))
     }
 
     /// The issue whose turn it is to be claimed from and the transport for it, if
     /// claims are wanted.
-    fn claiming(&mut self, now: Millis) -> Option<(usize, usize)> {
+    fn claiming(&mut self, marking: &[Vec<Taken>], now: Millis) -> Option<(usize, usize)> {
         let count = self.issues.len();
         let wanted = |at: usize| {
             let sending = &self.issues[at];
@@ -401,7 +442,7 @@ impl Worker {
                 return None;
             }
             let line = self.open_line(&sending.running, now)?;
-            (self.lines[line].wants(now) > 0).then_some((at, line))
+            (self.lines[line].wants(marking[line].len(), now) > 0).then_some((at, line))
         };
         let chosen = (1..=count).map(|n| (self.turn + n) % count).find_map(wanted)?;
         self.turn = chosen.0;

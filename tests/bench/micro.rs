@@ -114,7 +114,7 @@ fn pem(words: &[&str]) -> String {
 }
 
 /// Claim, mark and record as the worker does them: one transaction that records a
-/// group, marks the next and claims the one after.
+/// group and begins the next.
 fn ledger(place: &Place, group: usize) {
     let bed = Bed::new(place);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -144,23 +144,18 @@ fn ledger(place: &Place, group: usize) {
 
 async fn through(store: &Store, group: usize) -> usize {
     let (worker, now, mut cursor) = (WorkerId(1), Millis(10), Cursor::START);
-    let (mut claimed, mut marked, mut done) = (Vec::new(), Vec::new(), 0);
+    let (mut begun, mut done) = (Vec::new(), 0);
     loop {
-        let entries: Vec<Entry> = marked.drain(..).map(accepted).collect();
+        let entries: Vec<Entry> = begun.drain(..).map(accepted).collect();
         let mut tx = store.begin().await.expect("a transaction");
         let recorded = ledger::record(&mut tx, worker, &entries, now).await.expect("it records");
         done += recorded as usize;
-        let group_of = claimed.iter().map(|claim: &ledger::Claim| (claim.id, claim.generation));
-        if !claimed.is_empty() {
-            let ids =
-                ledger::mark(&mut tx, worker, "relay", group_of, now).await.expect("it marks");
-            assert_eq!(ids.len(), claimed.len());
-        }
-        let next = ledger::claim(&mut tx, IssueId(1), worker, now, group, &mut cursor).await;
+        let due = ledger::due(&mut tx, IssueId(1), now, group, &mut cursor).await;
+        let due = due.expect("it looks");
+        ledger::begin(&mut tx, worker, "relay", &due, now).await.expect("it begins");
         tx.commit().await.expect("it is stored");
-        marked = claimed.iter().map(|claim| (claim.id, claim.generation)).collect();
-        claimed = next.expect("it claims");
-        if claimed.is_empty() && marked.is_empty() {
+        begun = due.iter().map(|claim| (claim.id, claim.generation)).collect();
+        if begun.is_empty() {
             return done;
         }
     }

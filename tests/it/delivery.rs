@@ -396,8 +396,8 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     let identity = Identity::of(app.directory());
     let dead = settle::sign_on(&app.store, &identity, &[], now()).await.unwrap().worker;
     let mut tx = app.store.begin().await.unwrap();
-    let claims =
-        ledger::claim(&mut tx, issue, dead, now(), 5, &mut { Cursor::START }).await.unwrap();
+    let claims = ledger::due(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();
+    ledger::claim(&mut tx, dead, &claims, now()).await.unwrap();
     let group = claims[..4].iter().map(|claim| (claim.id, claim.generation));
     assert_eq!(ledger::mark(&mut tx, dead, "relay", group, now()).await.unwrap().len(), 4);
     tx.commit().await.unwrap();
@@ -431,10 +431,9 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     // After a power cut the journal's silence proves nothing.
     let worker = done.worker;
     let mut tx = app.store.begin().await.unwrap();
-    let claims =
-        ledger::claim(&mut tx, issue, worker, now(), 5, &mut { Cursor::START }).await.unwrap();
-    let group = claims.iter().map(|claim| (claim.id, claim.generation));
-    assert_eq!(ledger::mark(&mut tx, worker, "relay", group, now()).await.unwrap().len(), 3);
+    let claims = ledger::due(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();
+    assert_eq!(claims.len(), 3);
+    ledger::begin(&mut tx, worker, "relay", &claims, now()).await.unwrap();
     tx.commit().await.unwrap();
     let rebooted = Identity { boot: "another".to_owned(), ..identity };
     let done = settle::sign_on(&app.store, &rebooted, &[], now()).await.unwrap();

@@ -94,11 +94,18 @@ fn work(world: &World, w: usize, mutant: Mutant, next: &mut Vec<World>) {
         Phase::Down => {}
         Phase::Idle if world.expired[w] => go(&|after| after.expired[w] = false),
         Phase::Idle => {
-            if world.row.generation < GENERATIONS
-                && let Some(row) = apply(&world.row, Step::Claim(id))
-            {
+            if world.row.generation >= GENERATIONS {
+                return;
+            }
+            if let Some(row) = apply(&world.row, Step::Claim(id)) {
                 go(&|after| {
                     after.phase[w] = Phase::Claimed(row.generation);
+                    after.row = row.clone();
+                });
+            }
+            if let Some(row) = apply(&world.row, Step::Begin(id)) {
+                go(&|after| {
+                    after.phase[w] = Phase::Marked(row.generation);
                     after.row = row.clone();
                 });
             }

@@ -29,6 +29,7 @@ async fn the_statements_do_what_the_table_of_states_says(app: App) {
     let steps = [
         Step::Claim(1),
         Step::Mark(us),
+        Step::Begin(1),
         Step::GiveBack(us),
         Step::Accept(us),
         Step::Defer(us),
@@ -148,8 +149,13 @@ async fn perform(store: &Store, issue: IssueId, step: Step) {
     let permanent = Some(Cause::Permanent);
     let entry = match step {
         Step::Claim(worker) => {
-            let mut cursor = Cursor::START;
-            ledger::claim(&mut tx, issue, WorkerId(worker), at, 5, &mut cursor).await.unwrap();
+            let due = ledger::due(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
+            ledger::claim(&mut tx, WorkerId(worker), &due, at).await.unwrap();
+            None
+        }
+        Step::Begin(worker) => {
+            let due = ledger::due(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
+            ledger::begin(&mut tx, WorkerId(worker), "relay", &due, at).await.unwrap();
             None
         }
         Step::Mark(by) => {
