@@ -2,7 +2,7 @@
 //! CRLF, lines of at most 998 bytes, no NUL, and dots stuffed. The letter is
 //! written that way; this is the last gate, so it mends instead of trusting.
 
-use memchr::{memchr_iter, memchr3};
+use memchr::{memmem, memrchr};
 
 /// The longest line without its CRLF, in bytes (RFC 5322, section 2.1.1).
 pub const LINE_BYTES: usize = 998;
@@ -10,15 +10,27 @@ pub const LINE_BYTES: usize = 998;
 /// Whether the content may be written as it is: every line ends with CRLF, the
 /// last one too, no stray CR, LF or NUL, no line over [`LINE_BYTES`].
 pub fn is_clean(content: &[u8]) -> bool {
-    let mut start = 0;
-    while let Some(found) = memchr3(b'\r', b'\n', 0, &content[start..]) {
-        let end = start + found;
-        if found > LINE_BYTES || content[end] != b'\r' || content.get(end + 1) != Some(&b'\n') {
+    let Some((first, rest)) = content.split_first() else {
+        return true;
+    };
+    // Without branches, so that many bytes are looked at in one step.
+    let stray = content.iter().zip(rest).fold(false, |stray, (byte, next)| {
+        stray | ((*byte == b'\r') != (*next == b'\n')) | (*next == 0)
+    });
+    !stray && !matches!(first, 0 | b'\n') && content.ends_with(b"\n") && lines_fit(content)
+}
+
+/// Whether no line is over [`LINE_BYTES`]: the last line end within reach is found
+/// from behind, and those before it need no look.
+fn lines_fit(content: &[u8]) -> bool {
+    let mut rest = content;
+    while rest.len() > LINE_BYTES + b"\r\n".len() {
+        let Some(end) = memrchr(b'\n', &rest[..LINE_BYTES + b"\r\n".len()]) else {
             return false;
-        }
-        start = end + 2;
+        };
+        rest = &rest[end + 1..];
     }
-    start == content.len()
+    true
 }
 
 /// Mends content into its clean form: CR, LF and CRLF all become CRLF, NUL
@@ -61,12 +73,10 @@ pub fn stuff(content: &[u8], out: &mut Vec<u8>) -> usize {
         out.push(b'.');
     }
     let mut copied = 0;
-    for end in memchr_iter(b'\n', content) {
-        if content.get(end + 1) == Some(&b'.') {
-            out.extend_from_slice(&content[copied..=end]);
-            out.push(b'.');
-            copied = end + 1;
-        }
+    for end in memmem::find_iter(content, b"\n.") {
+        out.extend_from_slice(&content[copied..=end]);
+        out.push(b'.');
+        copied = end + 1;
     }
     out.extend_from_slice(&content[copied..]);
     let dot = out.len();
