@@ -9,6 +9,11 @@ use super::worker::Worker;
 use super::{settle, verdict, watch};
 use crate::store::value::Millis;
 
+/// How long a database that fails is asked again. The journal keeps what it does not take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two such tries.
+const PAUSE: Duration = Duration::from_millis(200);
+
 impl Worker {
     /// Begins nothing new, waits for replies that are due, gives back the rest.
     /// Answers how many deliveries stayed on the wire without a reply.
@@ -26,31 +31,45 @@ impl Worker {
             let waiting = self.lines.iter().flat_map(|line| line.queue.take_back(|_| true));
             let back: Vec<Done> = waiting.map(verdict::held_back).collect();
             self.judge(back, now);
-            self.record_all(now).await?;
+            self.record_all().await?;
             if self.held.is_empty() || tokio::time::Instant::now() >= until {
                 break;
             }
             self.gather().await;
         }
-        let now = (self.setup.clock)();
         let left = self.held.len();
         let lost: Vec<Entry> =
             self.held.iter().map(|(id, claim)| verdict::lost(*id, *claim)).collect();
         self.unrecorded.extend(lost);
         self.held.clear();
-        self.record_all(now).await?;
+        self.record_all().await?;
         for line in &mut self.lines {
             line.held = 0;
             line.sessions.shutdown().await;
         }
         self.looking.shutdown().await;
-        settle::sign_off(&self.store, self.me, now).await?;
+        settle::sign_off(&self.store, self.me, (self.setup.clock)()).await?;
         tracing::info!(on_the_wire = left, "delivery.drained");
         Ok(left)
     }
 
-    /// Records what is done and gives back every claim.
-    async fn record_all(&mut self, now: Millis) -> anyhow::Result<()> {
+    /// Records what is done and gives back every claim. A database that fails is asked
+    /// again for a while: its disk may be full for a moment only.
+    async fn record_all(&mut self) -> anyhow::Result<()> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let now = (self.setup.clock)();
+            match self.record_once(now).await {
+                Err(error) if error.is::<sqlx::Error>() && tokio::time::Instant::now() < until => {
+                    tracing::warn!(%error, "delivery.drain.again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                done @ (Ok(()) | Err(_)) => return done,
+            }
+        }
+    }
+
+    async fn record_once(&mut self, now: Millis) -> anyhow::Result<()> {
         let done = self.pool.collect();
         self.judge(done, now);
         self.decide();
