@@ -6,7 +6,7 @@
 //! [`worker`] does one round of it all and never loops, but for the [`sight`] beside
 //! it of what must not be sent any more; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
-//! outcomes mean, [`pace`] how fast it may go.
+//! outcomes mean, [`pace`] how fast it may go. [`choice`] takes what is [`due`] next.
 //! [`guard`] pauses an issue that must not go on, [`refusal`] knows which transports
 //! do not want it, [`wave`] lets a long list begin with a few mails. [`missing`],
 //! [`unknown`] and [`again`] are for whom it did not reach.
@@ -16,17 +16,19 @@
 //! was written and whose reply nothing proves any more:
 //! * a process that is killed: one for each session (with CHUNKING, its window), since
 //!   a reply is in the journal before the session goes on;
-//! * a machine that loses power: [`pool::UNSYNCED`] for each session (or its window, if
-//!   that is larger), since a session waits for the disk before it goes further. A
-//!   thread syncs all sessions' replies together and without pause, so that behind a
-//!   relay that answers more slowly than the disk it is one or two.
+//! * a machine that loses power: the transport's `unsynced_replies` for each session (or
+//!   its window, if that is larger), since a session waits for the disk before it goes
+//!   further. A thread syncs all sessions' replies together and without pause, so that
+//!   behind a relay that answers more slowly than the disk it is one or two.
 //!
 //! The journal is allocated beforehand, so this also holds while the database is down,
 //! locked or full.
 
 pub mod again;
 pub mod backoff;
+pub mod choice;
 pub mod drain;
+pub mod due;
 pub mod expand;
 pub mod guard;
 pub mod journal;
@@ -35,6 +37,7 @@ pub mod line;
 pub mod missing;
 pub mod pace;
 pub mod pool;
+pub mod queue;
 pub mod reasons;
 pub mod refusal;
 pub mod settle;

@@ -78,6 +78,7 @@ fn object(name: &str, transport: &Transport, seen: Option<&Seen>, now: Millis) -
         "sessions": kept.map_or(0, |kept| kept.sessions),
         "connections": transport.connections,
         "mails_in_flight": transport.mails_in_flight,
+        "unsynced_replies": transport.unsynced_replies,
         "messages_per_second": transport.messages_per_second,
         "messages_per_second_and_domain": transport.messages_per_second_and_domain,
         "tokens": kept.and_then(|kept| kept.pace.tokens(now)),

@@ -63,6 +63,9 @@ pub struct Transport {
     /// Mails of one session whose replies may be due at once, where the relay offers
     /// CHUNKING and PIPELINING. As many may arrive twice for each session that is lost.
     pub mails_in_flight: usize,
+    /// Mails of one session whose replies a power cut may take back. As many may then
+    /// arrive twice for each session; with 1 a session waits for the disk after each.
+    pub unsynced_replies: usize,
     /// Mails a second at most over all sessions; none: as fast as the relay takes them.
     pub messages_per_second: Option<f64>,
     /// Mails a second at most to one receiving domain.
@@ -84,6 +87,7 @@ struct Fields {
     connections: Option<usize>,
     messages_per_connection: Option<u32>,
     mails_in_flight: Option<usize>,
+    unsynced_replies: Option<usize>,
     messages_per_second: Option<f64>,
     messages_per_second_and_domain: Option<f64>,
     provider: Option<Mark>,
@@ -95,6 +99,12 @@ const CONNECTIONS: usize = 10;
 const MOST_CONNECTIONS: usize = 500;
 /// More gain nothing: at 20 ms a session of 32 sends 1,600 mails a second.
 const MOST_IN_FLIGHT: usize = 32;
+/// Replies of a session that need not be synced yet unless told. With 1 a session sends
+/// one mail for each sync, some 300 a second; relays that take longer to answer than a
+/// disk to sync never get beyond 1 or 2.
+const UNSYNCED: usize = 8;
+/// More gain nothing: a sync takes some milliseconds.
+const MOST_UNSYNCED: usize = 64;
 /// Mails before a session is opened anew unless told.
 const MESSAGES: u32 = 1000;
 
@@ -132,8 +142,15 @@ impl TryFrom<Fields> for Transport {
                 "mails_in_flight = {mails_in_flight}; allowed: 1 to {MOST_IN_FLIGHT}"
             ));
         }
+        let unsynced_replies = f.unsynced_replies.unwrap_or(UNSYNCED);
+        if !(1..=MOST_UNSYNCED).contains(&unsynced_replies) {
+            return Err(format!(
+                "unsynced_replies = {unsynced_replies}; allowed: 1 to {MOST_UNSYNCED}"
+            ));
+        }
         Ok(Transport {
             mails_in_flight,
+            unsynced_replies,
             port: f.port.unwrap_or(match tls {
                 Tls::Starttls => 587,
                 Tls::Implicit => 465,
@@ -232,6 +249,7 @@ mod tests {
             ("user = \"u\"\npassword = { command = \"t\" }", "a command is a list"),
             ("user = \"u\"\npassword = { command = [] }", "a command is a list"),
             ("mails_in_flight = 0", "1 to 32"),
+            ("unsynced_replies = 0", "1 to 64"),
         ] {
             let said = read(text).unwrap_err();
             assert!(said.contains(words), "{text}: {said}");

@@ -2,12 +2,12 @@ update delivery
 set state = 'accepted',
     worker_id = null,
     stage = 'dot',
-    code = (o.value ->> 1)::bigint,
-    reply = o.value ->> 2,
+    code = o.code,
+    reply = o.words,
     changed_at = $3
-from json_each($1::json) as o
-where id = o.key::bigint
-  and generation = (o.value ->> 0)::bigint
+from unnest($1::bigint[], $4::bigint[], $5::bigint[], $6::text[]) as o (id, generation, code, words)
+where delivery.id = o.id
+  and delivery.generation = o.generation
   and worker_id = $2
   -- A relay that says yes is believed even where we had given up waiting.
   and state in ('sending', 'unknown')

@@ -10,9 +10,11 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::ledger::{self, Claim, Entry};
+use super::due::Claim;
+use super::ledger::{self, Entry};
 use super::pace::{Breaker, Gate, Pace};
-use super::pool::{self, Ended, Pool, Queue, Running};
+use super::pool::{self, Ended, Pool, Running};
+use super::queue::Queue;
 use super::{DeliveryId, verdict, watch};
 use crate::smtp::Outcome;
 use crate::smtp::relay::Relay;
@@ -29,6 +31,8 @@ pub struct Setup {
     pub relay: Relay,
     /// Sessions at a time.
     pub connections: usize,
+    /// Mails of one session whose replies a power cut may take back.
+    pub unsynced: usize,
     /// Mails a second at most, over all sessions.
     pub rate: Option<f64>,
     /// Mails a second at most, for one receiving domain.
@@ -133,7 +137,7 @@ impl Line {
             pace,
             breaker,
             window: 2 * setup.connections * setup.relay.setup().window,
-            queue: Arc::new(Queue::new(setup.relay)),
+            queue: Arc::new(Queue::new(setup.relay, setup.unsynced)),
             trouble,
             outcomes: Scope::ALL.iter().map(|scope| (*scope, 0)).collect(),
         }

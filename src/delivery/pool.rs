@@ -15,14 +15,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::DeliveryId;
+use super::due::Claim;
 use super::journal::{self, Journal, Note, Record};
-use super::ledger::Claim;
+use super::queue::{Open, Queue};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::letter::reader::Recipient;
 use crate::letter::splice::{Letter, Reader};
 use crate::smtp::envelope::Envelope;
-use crate::smtp::relay::Relay;
 use crate::smtp::reply::Reply;
 use crate::smtp::session::Session;
 use crate::smtp::transaction::Mail;
@@ -31,11 +31,6 @@ use crate::store::value::Millis;
 
 /// A session that has nothing to do for this long is closed.
 const IDLE: Duration = Duration::from_secs(5);
-/// Mails of one session, the one on the wire among them, whose replies a power cut may
-/// take back. One more waits for the disk. With 1 a session would send one mail for
-/// each sync, some 300 a second; relays that take longer to answer than a disk to sync
-/// never get beyond 1 or 2.
-pub const UNSYNCED: usize = 8;
 
 /// An issue that is being sent, as sessions need it.
 #[derive(Debug)]
@@ -84,58 +79,6 @@ pub struct ReturnPath {
     pub local: String,
     /// Behind the at sign.
     pub domain: String,
-}
-
-/// Marked deliveries for the sessions with one relay.
-#[derive(Debug)]
-pub struct Queue {
-    relay: Relay,
-    ready: Mutex<VecDeque<Ready>>,
-    /// Sessions that are open.
-    open: AtomicUsize,
-    /// Wakes sessions: something is ready, or it is time to go.
-    wake: Notify,
-}
-
-impl Queue {
-    /// A queue without deliveries.
-    pub fn new(relay: Relay) -> Queue {
-        Queue { relay, ready: Mutex::default(), open: AtomicUsize::new(0), wake: Notify::new() }
-    }
-
-    /// Hands marked deliveries to the sessions.
-    pub(super) fn feed(&self, mails: impl IntoIterator<Item = Ready>) {
-        lock(&self.ready).extend(mails);
-        self.wake.notify_waiters();
-    }
-
-    /// Whether a session is open that could take a delivery.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.load(Ordering::SeqCst) > 0
-    }
-
-    /// Marked deliveries no session has taken.
-    pub(super) fn waiting(&self) -> usize {
-        lock(&self.ready).len()
-    }
-
-    /// Takes back what no session has taken, as far as it is meant.
-    pub(super) fn take_back(&self, meant: impl Fn(&Ready) -> bool) -> Vec<Ready> {
-        let mut ready = lock(&self.ready);
-        let (taken, left) = ready.drain(..).partition(meant);
-        *ready = left;
-        Vec::from(taken)
-    }
-
-    /// Sessions look up, whatever they wait for.
-    pub(super) fn wake(&self) {
-        self.wake.notify_waiters();
-    }
-
-    fn push_back(&self, ready: Ready) {
-        lock(&self.ready).push_front(ready);
-        self.wake.notify_waiters();
-    }
 }
 
 /// What all sessions share with their worker.
@@ -272,22 +215,6 @@ pub enum Ended {
     Journal(journal::Error),
 }
 
-/// Counts a session for as long as it is open.
-struct Open(Arc<Queue>);
-
-impl Open {
-    fn new(queue: &Arc<Queue>) -> Open {
-        queue.open.fetch_add(1, Ordering::SeqCst);
-        Open(Arc::clone(queue))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// One session from connecting to QUIT.
 pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
     let opened = Session::open(&queue.relay).await;
@@ -401,12 +328,12 @@ impl Desk {
         Ok(())
     }
 
-    /// Waits until with so many more mails at most [`UNSYNCED`] have no synced reply.
+    /// Waits until with so many more mails no more have no synced reply than may.
     async fn settle(&mut self, more: usize) -> Result<(), journal::Error> {
         let journal = &self.pool.journal;
         while let Some(place) = self.unsynced.front().copied() {
             if !journal.is_synced(place) {
-                if self.unsynced.len() + more <= UNSYNCED.max(more) {
+                if self.unsynced.len() + more <= self.queue.unsynced.max(more) {
                     break;
                 }
                 journal.synced(place).await?;
@@ -519,6 +446,6 @@ fn record(pool: &Pool, ready: &Ready, note: Note) -> Record {
     Record { delivery: id.0, generation, at: (pool.clock)().0, note }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

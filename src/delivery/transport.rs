@@ -63,6 +63,7 @@ pub fn setup(
             name: name.clone(),
             relay: relay(name, transport, &config.mail.domain)?,
             connections: transport.connections,
+            unsynced: transport.unsynced_replies,
             rate: transport.messages_per_second,
             domain_rate: transport.messages_per_second_and_domain,
         })

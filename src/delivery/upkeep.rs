@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::time::Instant;
 
-use super::ledger::Cursor;
+use super::due::Cursor;
 use super::pool::Running;
 use super::worker::{LEASE, Sending, WATCH, Worker};
 use super::{expand, guard, settle, sums, watch};

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::DeliveryId;
 use super::backoff;
+use super::due::Claim;
 use super::guard::Weighed;
-use super::ledger::{Claim, Entry};
+use super::ledger::Entry;
 use super::pool::{Done, Ready, Running};
 use super::state::{Cause, State};
 use super::worker::Worker;

@@ -12,8 +12,9 @@ use rundbrief_subscribers::token::Key;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::due::{Claim, Cursor};
 use super::journal::Journal;
-use super::ledger::{self, Claim, Cursor, Entry};
+use super::ledger::{self, Entry};
 use super::line::{self, Line};
 use super::pace::Gate;
 use super::pool::{Pool, Ready, ReturnPath, Running};
@@ -21,11 +22,11 @@ use super::refusal::Refusals;
 use super::settle::{self, Identity, SignedOn};
 use super::sight::Sight;
 use super::state::State;
-use super::{DeliveryId, WorkerId, guard, verdict, watch, wave};
+use super::{DeliveryId, WorkerId, guard, verdict, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::store::value::Millis;
-use crate::store::{Kind, Store, Tx};
+use crate::store::{Kind, Store};
 
 /// Without a good heartbeat for this long no dot is written: half a worker's time to live.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
@@ -67,7 +68,7 @@ pub enum Round {
 }
 
 /// A claim with its issue.
-type Taken = (Claim, Arc<Running>);
+pub(super) type Taken = (Claim, Arc<Running>);
 
 /// A worker that signed on.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ pub struct Worker {
     /// Only this issue is delivered; none: all.
     pub(super) only: Option<IssueId>,
     /// Next issue to claim from: they take turns.
-    turn: usize,
+    pub(super) turn: usize,
     /// Marked and not yet done.
     pub(super) held: HashMap<DeliveryId, i64>,
     pub(super) unrecorded: Vec<Entry>,
@@ -120,7 +121,7 @@ pub(super) struct Last {
 
 impl Sending {
     /// Paused or cancelled.
-    fn is_halted(&self) -> bool {
+    pub(super) fn is_halted(&self) -> bool {
         self.running.halted.load(Ordering::Relaxed)
     }
 }
@@ -258,40 +259,6 @@ impl Worker {
         self.judge(back, now);
     }
 
-    /// The first transport of an issue's route that is asked at all now, and did not
-    /// refuse it.
-    fn open_line(&self, issue: &Running, now: Millis) -> Option<usize> {
-        let asked = |at: &usize| !self.refusals.stands(issue.id, *at, now);
-        let closed = |at: &usize| match self.lines[*at].breaker.gate(now) {
-            Gate::Closed => true,
-            // One mail is enough to see whether it is back; the others go elsewhere.
-            Gate::Probe => self.lines[*at].wants(0, now) > 0,
-            Gate::Open(_) => false,
-        };
-        let mut route = issue.route.iter().copied().filter(asked);
-        route.clone().find(closed).or_else(|| {
-            let probing = |at: &usize| self.lines[*at].breaker.gate(now) == Gate::Probe;
-            route.find(probing)
-        })
-    }
-
-    /// When a relay is asked again, if none of those that issues need is asked now.
-    fn blocked(&self, now: Millis) -> Option<Millis> {
-        let running = self.issues.iter().filter(|sending| !sending.is_halted());
-        let mut until = None::<Millis>;
-        for sending in running {
-            if self.open_line(&sending.running, now).is_some() {
-                return None;
-            }
-            for at in &sending.running.route {
-                if let Gate::Open(at) = self.lines[*at].breaker.gate(now) {
-                    until = Some(until.map_or(at, |until| until.min(at)));
-                }
-            }
-        }
-        until
-    }
-
     /// One transaction: what was done is recorded, and what comes next is claimed and,
     /// as soon as a session is open, marked. Answers whether anything was.
     async fn transact(&mut self, now: Millis) -> anyhow::Result<bool> {
@@ -338,9 +305,7 @@ impl Worker {
         let mut ready: Vec<Vec<Ready>> = Vec::with_capacity(marking.len());
         for (line, chosen) in marking.into_iter().enumerate() {
             let chosen = chosen.into_iter().filter(|(claim, _)| ours(claim));
-            ready.push(
-                chosen.map(|(claim, issue)| Ready { claim, issue, line, epoch }).collect(),
-            );
+            ready.push(chosen.map(|(claim, issue)| Ready { claim, issue, line, epoch }).collect());
         }
         for (line, ready) in self.lines.iter_mut().zip(&ready) {
             self.held.extend(ready.iter().map(|r| (r.claim.id, r.claim.generation)));
@@ -397,56 +362,6 @@ impl Worker {
             }
         }
         Ok((marked, found))
-    }
-
-    /// Takes what is due of an issue for a transport: with an open session it is marked
-    /// at once where the pace allows, else only claimed. Answers how many were due, and
-    /// what was taken.
-    async fn take(
-        &mut self,
-        tx: &mut Tx,
-        (turn, line): (usize, usize),
-        room: usize,
-        open: bool,
-        now: Millis,
-    ) -> sqlx::Result<(usize, Vec<Taken>)> {
-        let Sending { running, cursor, .. } = &mut self.issues[turn];
-        let limit = wave::room(tx, running.id, room.min(ledger::GROUP), now).await?;
-        if limit == 0 {
-            return Ok((0, Vec::new()));
-        }
-        let mut at = *cursor;
-        let mut due = ledger::due(tx, running.id, now, limit, &mut at).await?;
-        *cursor = at;
-        let found = due.len();
-        if found > 0 && open {
-            let (admitted, later) = self.lines[line].admit(due, now);
-            ledger::put_off(tx, &later, now).await?;
-            ledger::begin(tx, self.me, &self.lines[line].name, &admitted, now).await?;
-            due = admitted;
-        } else if found > 0 {
-            ledger::claim(tx, self.me, &due, now).await?;
-        }
-        Ok((found, due.into_iter().map(|claim| (claim, Arc::clone(running))).collect()))
-    }
-
-    /// The issue whose turn it is to be claimed from and the transport for it, if
-    /// claims are wanted.
-    fn claiming(&mut self, marking: &[Vec<Taken>], now: Millis) -> Option<(usize, usize)> {
-        let count = self.issues.len();
-        let wanted = |at: usize| {
-            let sending = &self.issues[at];
-            // Not when the clock was set back meanwhile.
-            let empty = |until: Millis| now < until && now >= until.before(WATCH);
-            if sending.is_halted() || sending.empty_until.is_some_and(empty) {
-                return None;
-            }
-            let line = self.open_line(&sending.running, now)?;
-            (self.lines[line].wants(marking[line].len(), now) > 0).then_some((at, line))
-        };
-        let chosen = (1..=count).map(|n| (self.turn + n) % count).find_map(wanted)?;
-        self.turn = chosen.0;
-        Some(chosen)
     }
 
     /// The journal is synced before the database says that anything was accepted.

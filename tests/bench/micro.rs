@@ -6,8 +6,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use rundbrief::delivery::due::{self, Cursor};
 use rundbrief::delivery::journal::{Journal, Note, Record};
-use rundbrief::delivery::ledger::{self, Cursor, Entry};
+use rundbrief::delivery::ledger::{self, Entry};
 use rundbrief::delivery::state::State;
 use rundbrief::delivery::{DeliveryId, WorkerId};
 use rundbrief::issue::IssueId;
@@ -150,7 +151,7 @@ async fn through(store: &Store, group: usize) -> usize {
         let mut tx = store.begin().await.expect("a transaction");
         let recorded = ledger::record(&mut tx, worker, &entries, now).await.expect("it records");
         done += recorded as usize;
-        let due = ledger::due(&mut tx, IssueId(1), now, group, &mut cursor).await;
+        let due = due::behind(&mut tx, IssueId(1), now, group, &mut cursor).await;
         let due = due.expect("it looks");
         ledger::begin(&mut tx, worker, "relay", &due, now).await.expect("it begins");
         tx.commit().await.expect("it is stored");

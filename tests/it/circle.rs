@@ -50,6 +50,7 @@ async fn deliver(app: &App, port: u16) {
             name: "postfix".to_owned(),
             relay: Relay::new(Line::plain("127.0.0.1", port)).unwrap(),
             connections: 2,
+            unsynced: 8,
             rate: None,
             domain_rate: None,
         }],

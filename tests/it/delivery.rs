@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rundbrief::delivery::ledger::{self, Cursor};
+use rundbrief::delivery::due::{self, Cursor};
+use rundbrief::delivery::ledger;
 use rundbrief::delivery::pool::ReturnPath;
 use rundbrief::delivery::settle::{self, Identity};
 use rundbrief::delivery::state::State;
@@ -137,6 +138,7 @@ pub(crate) fn transport(name: &str, port: u16) -> line::Setup {
         name: name.to_owned(),
         relay: Target::new(line).unwrap(),
         connections: 4,
+        unsynced: 8,
         rate: None,
         domain_rate: None,
     }
@@ -396,7 +398,7 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     let identity = Identity::of(app.directory());
     let dead = settle::sign_on(&app.store, &identity, &[], now()).await.unwrap().worker;
     let mut tx = app.store.begin().await.unwrap();
-    let claims = ledger::due(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();
+    let claims = due::behind(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();
     ledger::claim(&mut tx, dead, &claims, now()).await.unwrap();
     let group = claims[..4].iter().map(|claim| (claim.id, claim.generation));
     assert_eq!(ledger::mark(&mut tx, dead, "relay", group, now()).await.unwrap().len(), 4);
@@ -431,7 +433,7 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     // After a power cut the journal's silence proves nothing.
     let worker = done.worker;
     let mut tx = app.store.begin().await.unwrap();
-    let claims = ledger::due(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();
+    let claims = due::behind(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();
     assert_eq!(claims.len(), 3);
     ledger::begin(&mut tx, worker, "relay", &claims, now()).await.unwrap();
     tx.commit().await.unwrap();

@@ -93,22 +93,10 @@ fn work(world: &World, w: usize, mutant: Mutant, next: &mut Vec<World>) {
     match world.phase[w] {
         Phase::Down => {}
         Phase::Idle if world.expired[w] => go(&|after| after.expired[w] = false),
+        Phase::Idle if world.row.generation >= GENERATIONS => {}
         Phase::Idle => {
-            if world.row.generation >= GENERATIONS {
-                return;
-            }
-            if let Some(row) = apply(&world.row, Step::Claim(id)) {
-                go(&|after| {
-                    after.phase[w] = Phase::Claimed(row.generation);
-                    after.row = row.clone();
-                });
-            }
-            if let Some(row) = apply(&world.row, Step::Begin(id)) {
-                go(&|after| {
-                    after.phase[w] = Phase::Marked(row.generation);
-                    after.row = row.clone();
-                });
-            }
+            go(&|after| take(after, w, Step::Claim(id), Phase::Claimed));
+            go(&|after| take(after, w, Step::Begin(id), Phase::Marked));
         }
         Phase::Claimed(g) if mutant == Mutant::NoDurableMark => {
             go(&|after| after.phase[w] = Phase::Marked(g));
@@ -156,6 +144,14 @@ fn work(world: &World, w: usize, mutant: Mutant, next: &mut Vec<World>) {
             after.phase[w] = Phase::Idle;
             prove(after, by(g), mutant);
         }),
+    }
+}
+
+/// Claims it, for later or for at once.
+fn take(world: &mut World, w: usize, step: Step, phase: fn(i64) -> Phase) {
+    if let Some(row) = apply(&world.row, step) {
+        world.phase[w] = phase(row.generation);
+        world.row = row;
     }
 }
 

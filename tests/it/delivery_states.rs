@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rundbrief::delivery::ledger::{self, Cursor, Entry};
+use rundbrief::delivery::due::{self, Cursor};
+use rundbrief::delivery::ledger::{self, Entry};
 use rundbrief::delivery::settle;
 use rundbrief::delivery::state::{Cause, Holder, Row, Settlement, State, Step, apply};
 use rundbrief::delivery::unknown::{self, Choice};
@@ -149,12 +150,12 @@ async fn perform(store: &Store, issue: IssueId, step: Step) {
     let permanent = Some(Cause::Permanent);
     let entry = match step {
         Step::Claim(worker) => {
-            let due = ledger::due(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
+            let due = due::behind(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
             ledger::claim(&mut tx, WorkerId(worker), &due, at).await.unwrap();
             None
         }
         Step::Begin(worker) => {
-            let due = ledger::due(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
+            let due = due::behind(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
             ledger::begin(&mut tx, WorkerId(worker), "relay", &due, at).await.unwrap();
             None
         }
