@@ -8,8 +8,8 @@
 //! `inbox` stores what comes in, once. `verdict::step` decides what a stored report
 //! is worth: `tie` proves which delivery it is about, `rule` says what follows and
 //! `follow` does it, `breaker` holds everything back when too much bounces at once,
-//! and `review` is where a person decides the rest. What a person wrote is read by
-//! `person`, and handed on.
+//! and `review` is where a person decides the rest; `list` and `memory` show it. What
+//! a person wrote is read by `person`, and handed on.
 
 pub mod inbox;
 pub mod maildir;
@@ -18,6 +18,7 @@ pub mod verdict;
 pub mod breaker;
 pub mod follow;
 pub mod list;
+pub mod memory;
 pub mod refusal;
 pub mod review;
 pub mod rule;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::exit::{Code, Fault};
 use super::{Context, Open, export, import};
 use crate::audit;
+use crate::bounce::memory;
 use crate::newsletter::{self, Newsletter};
 use crate::store::Store;
 use crate::store::value::Millis;
@@ -214,6 +215,7 @@ async fn show(context: &Context, open: &Open, text: &str) -> anyhow::Result<()> 
     let subscriptions = standing::of(&open.store, subscriber.id).await?;
     let events = standing::events(&open.store, subscriber.id).await?;
     let consents = consent::of(&open.store, subscriber.id).await?;
+    let kept = memory::of(&open.store, subscriber.id).await?;
     let mut object = describe(&subscriber);
     object["suppressed"] = json!(suppressed);
     object["subscriptions"] = subscriptions
@@ -243,6 +245,9 @@ async fn show(context: &Context, open: &Open, text: &str) -> anyhow::Result<()> 
             })
         })
         .collect();
+    object["bounces"] = json!(kept.bounces);
+    object["remembered"] = json!(kept.remembered);
+    object["errands"] = json!(kept.errands);
     context.output.result(&object, format_args!("{object:#}"));
     Ok(())
 }

@@ -5,11 +5,12 @@ use rundbrief::bounce::verdict::Verdict;
 
 use crate::app::{App, on_both};
 use crate::issue_cli::run;
-use crate::returned::{FULL, World, day, failure, verp};
+use crate::returned::{FULL, UNKNOWN, World, day, failure, verp};
 
 on_both![
     what_was_held_back_is_paged_and_decided_at_once,
     what_cannot_be_decided_is_said_with_a_code,
+    what_is_kept_of_bounces_is_shown_with_the_reader,
 ];
 
 async fn what_was_held_back_is_paged_and_decided_at_once(app: App) {
@@ -61,4 +62,29 @@ async fn what_cannot_be_decided_is_said_with_a_code(app: App) {
     let none = run(&app, "bounce list --newsletter nix");
     assert_eq!(none.code, 65);
     assert!(none.err.contains("there is no newsletter \"nix\""), "{}", none.err);
+}
+
+async fn what_is_kept_of_bounces_is_shown_with_the_reader(app: App) {
+    run(&app, &format!("init --directory . --database {}", app.database));
+    let world = World::new(&app, 2).await;
+    let (issue, deliveries) = world.issue(1, "accepted", day(0)).await;
+    for (reader, words) in [(0, UNKNOWN), (1, FULL)] {
+        let to = verp(&world.token(issue, deliveries[reader], reader));
+        world.receive(&failure(&to, words), day(0)).await;
+    }
+    world.step(day(0)).await;
+    let hard = run(&app, "subscriber show reader0@example.org --json").object();
+    assert_eq!(hard["bounces"][0]["recipients"][0]["reason"], "user unknown");
+    assert_eq!(
+        (&hard["bounces"][0]["number"], &hard["bounces"][0]["verdict"]),
+        (&1.into(), &"applied".into())
+    );
+    assert!(hard["remembered"][0]["last_hard_at"].is_string(), "{hard}");
+    assert_eq!(
+        (&hard["errands"][0]["kind"], &hard["errands"][0]["state"]),
+        (&"probe".into(), &"queued".into())
+    );
+    let soft = run(&app, "subscriber show reader1@example.org --json").object();
+    assert_eq!(soft["remembered"][0]["score"], 1.0);
+    assert_eq!(soft["errands"], serde_json::json!([]));
 }
