@@ -31,6 +31,8 @@ pub struct Sides<'a> {
     pub subject_failed: bool,
     /// The subject speaks of delay.
     pub subject_delayed: bool,
+    /// It has a sender who takes answers, and who is no mail system by name.
+    pub signed: bool,
     /// It answers a mail, and its subject is that mail's.
     pub answer: bool,
 }
@@ -82,7 +84,10 @@ pub fn judge(
         let enough = match (sides.systemic, sides.subject_failed) {
             (true, true) => said || told,
             (true, false) if sides.daemon => said || told,
-            (true, false) | (false, true) => said && told,
+            (true, false) => said && told,
+            // Shops and parcel services fail to deliver as well; they cite no server
+            // and return no mail.
+            (false, true) => said && told && (!sides.signed || cites(notice, sides)),
             (false, false) => false,
         };
         if enough {
@@ -102,6 +107,15 @@ pub fn judge(
         Kind::Failure
     };
     (kind, recipients)
+}
+
+/// Whether a notice cites a server, or returns a mail.
+fn cites(notice: &Notice, sides: &Sides<'_>) -> bool {
+    let words = notice.text();
+    reason::reply(words).is_some()
+        || Status::find(words).is_some()
+        || notice.has_quoted()
+        || !sides.returned.to.is_empty()
 }
 
 /// Recipients from the fields of a report.

@@ -79,7 +79,7 @@ fn says_leave(text: &str) -> bool {
 /// Whether somebody's own words are a note of absence that a program sent: short, with
 /// two things only such notes say, no question and no wish to leave.
 pub(crate) fn is_away(text: &str) -> bool {
-    let own = own_words(text);
+    let own = own_words_within(text, LONGEST_NOTE);
     if own.len() > LONGEST_NOTE || own.contains('?') {
         return false;
     }
@@ -175,20 +175,26 @@ fn recipients(head: &Head<'_>) -> Vec<String> {
 /// What they wrote themselves: no quoted lines, no line that introduces them, no
 /// signature, nothing behind a mail that is copied below.
 fn own_words(text: &str) -> String {
+    own_words_within(text, usize::MAX)
+}
+
+/// The same, up to the line with which it gets longer than so many bytes.
+fn own_words_within(text: &str, most: usize) -> String {
     const COPIES: [&str; 8] =
         ["-----", "_____", "von: ", "from: ", "gesendet: ", "sent: ", "de: ", "*von:*"];
     let mut own = Vec::new();
+    let mut length = 0;
     let mut lines = text.lines().map(str::trim).peekable();
-    while let Some(line) = lines.next() {
-        let folded = phrase::fold(line);
-        if line == "--" || COPIES.iter().any(|copy| folded.starts_with(copy)) {
+    while let Some(line) = lines.next()
+        && length <= most
+    {
+        if line == "--" || begins_with(line, &COPIES) {
             break;
         }
-        let introduces = introduces(&folded)
-            || lines.peek().is_some_and(|next| {
-                !line.is_empty() && begins(&folded) && introduces(&phrase::fold(next))
-            });
+        let introduces = introduces(line)
+            || begins_introduction(line) && lines.peek().is_some_and(|next| introduces(next));
         if !line.starts_with('>') && !introduces {
+            length += line.len() + 1;
             own.push(line);
         }
     }
@@ -207,12 +213,15 @@ fn introduces(line: &str) -> bool {
         "napisał",
         "geschrieben",
     ];
-    line.ends_with(':') && WROTE.iter().any(|wrote| line.contains(wrote))
+    line.ends_with(':') && {
+        let folded = phrase::fold(line);
+        WROTE.iter().any(|wrote| folded.contains(wrote))
+    }
 }
 
 /// The first line of one that goes on below.
-fn begins(line: &str) -> bool {
-    ["am ", "on ", "le ", "el ", "il ", "op "].iter().any(|word| line.starts_with(word))
+fn begins_introduction(line: &str) -> bool {
+    begins_with(line, &["am ", "on ", "le ", "el ", "il ", "op "])
 }
 
 #[cfg(test)]

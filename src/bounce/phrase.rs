@@ -363,7 +363,10 @@ pub fn fold(text: &str) -> String {
     if folded.is_ascii() {
         return folded;
     }
-    for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii()) {
+    // What is Chinese, Japanese or Korean has one case.
+    let has_case =
+        |c: char| !c.is_ascii() && !matches!(c, '\u{2e80}'..='\u{a63f}' | '\u{ac00}'..='\u{d7a3}');
+    for (at, c) in text.char_indices().filter(|(_, c)| has_case(*c)) {
         let mut lower = c.to_lowercase();
         if let (Some(l), None) = (lower.next(), lower.next())
             && l != c

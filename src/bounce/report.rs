@@ -154,6 +154,12 @@ impl Outside<'_> {
             && (self.head.has("return-path")
                 || !person::is_forward(&self.subject) && person::copies(&words(parts)))
     }
+
+    /// It went to many: a newsletter or a list, which may well write about bounces.
+    fn is_listed(&self) -> bool {
+        const MARKS: [&str; 3] = ["list-unsubscribe", "list-id", "feedback-id"];
+        !self.daemon && MARKS.iter().any(|mark| self.head.has(mark))
+    }
 }
 
 fn outside(head: Head<'_>) -> Outside<'_> {
@@ -193,7 +199,8 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
     let notice_like = outside.daemon || outside.subject_says(Meaning::Subject);
     let receipt = parts.iter().any(|part| part.media == Media::Disposition);
     let systemic = reports || failed_field || mime::parameter(declared, "report-type").is_some();
-    if !(systemic || notice_like || receipt) || !systemic && outside.is_passed_on(parts) {
+    let written = !systemic && (outside.is_passed_on(parts) || outside.is_listed());
+    if !(systemic || notice_like || receipt) || written {
         return unsuspicious(&outside, parts);
     }
     let words = words(parts);
@@ -227,6 +234,7 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
         systemic: systemic || outside.daemon,
         subject_failed: outside.subject_says(Meaning::Subject),
         subject_delayed: outside.subject_says(Meaning::Delayed),
+        signed: !outside.daemon && outside.head.has("return-path"),
         answer: outside.head.has("in-reply-to") && !outside.subject_says(Meaning::Subject),
     };
     let failed = returned::addresses(&outside.head, "x-failed-recipients");

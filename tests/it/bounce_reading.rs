@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mail_parser::{MessageParser, MimeHeaders as _};
 use rundbrief::bounce::mime::{self, Limit, Media};
+use rundbrief::bounce::reason::Reason;
 use rundbrief::bounce::report::{self, Kind, Report};
 use rundbrief::bounce::{phrase, text};
 use serde::Deserialize;
@@ -70,6 +71,45 @@ fn every_fixture_reads_as_the_verdict_beside_it() {
             if seen != expected {
                 wrong.push(format!("{}: {seen:?}, not {expected:?}", file.display()));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A report of Postfix about what a receiver replied.
+fn postfix(stage: &str, status: &str, reply: &str) -> String {
+    let said = match stage {
+        "connect" => format!("refused to talk to me: {reply}"),
+        "mail" => format!("said: {reply} (in reply to MAIL FROM command)"),
+        "rcpt" => format!("said: {reply} (in reply to RCPT TO command)"),
+        "data" => format!("said: {reply} (in reply to end of DATA command)"),
+        other => panic!("{other} is no place in a session"),
+    };
+    format!(
+        "Return-Path: <>\nFrom: MAILER-DAEMON@out.example.net (Mail Delivery System)\n\
+         Subject: Undelivered Mail Returned to Sender\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
+         --b\nContent-Type: text/plain; charset=utf-8\n\n\
+         <a@mx.example>: host mx.mx.example[192.0.2.7] {said}\n\n\
+         --b\nContent-Type: message/delivery-status\n\n\
+         Reporting-MTA: dns; out.example.net\n\n\
+         Final-Recipient: rfc822; a@mx.example\nAction: failed\nStatus: {status}\n\
+         Diagnostic-Code: smtp; {reply}\n\n--b--\n"
+    )
+}
+
+#[test]
+fn what_receivers_reply_is_understood() {
+    let mut wrong = Vec::new();
+    let lines = include_str!("../bounces/replies/receivers.txt").lines();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut fields = line.splitn(4, '|').map(str::trim);
+        let [reason, stage, status, reply] = [(); 4].map(|()| fields.next().unwrap());
+        let report = report::read(postfix(stage, status, reply).as_bytes());
+        let seen = report.recipients.first().map(|r| (r.reason.as_str(), r.hard));
+        let hard = Reason::parse(reason).unwrap().is_hard();
+        if seen != Some((reason, Some(hard))) {
+            wrong.push(format!("{line}: {seen:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
