@@ -9,6 +9,7 @@ use rundbrief_subscribers::person::{self as rule, Name, NameError, Person, Salut
 use rundbrief_subscribers::standing::{Event, Reason, Standing};
 use rundbrief_subscribers::token::Kind;
 use rundbrief_templates::date;
+use rundbrief_templates::language::Language;
 use serde_json::json;
 
 use super::Site;
@@ -238,10 +239,12 @@ fn person(form: &Filled, words: &Words) -> Markup {
                 label for="language" { (words.language) }
                 select id="language" name="language" {
                     option value="" selected[form.language.is_empty()] { (words.newsletters_language) }
-                    @let others = !["", "de", "en"].contains(&form.language.as_str());
+                    @let known = Language::ALL.map(Language::tag);
+                    @let others = !form.language.is_empty() && !known.contains(&form.language.as_str());
                     @if others { option value=(form.language) selected { (form.language) } }
-                    @for (tag, name) in [("de", "Deutsch"), ("en", "English")] {
-                        option value=(tag) lang=(tag) selected[tag == form.language] { (name) }
+                    @for language in Language::ALL {
+                        @let tag = language.tag();
+                        option value=(tag) lang=(tag) selected[tag == form.language] { (language.name()) }
                     }
                 }
             }

@@ -27,6 +27,14 @@ impl Language {
         }
     }
 
+    /// What it calls itself.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::German => "Deutsch",
+            Self::English => "English",
+        }
+    }
+
     /// The language of a tag such as `de-AT`, if the standing words exist in it.
     pub fn parse(tag: &str) -> Option<Self> {
         let first = primary(tag);
