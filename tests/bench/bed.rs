@@ -333,3 +333,19 @@ pub fn sign(directory: &Path) {
     text.push_str(&format!("key = {{ file = \"{}\" }}\n", key.display()));
     std::fs::write(&file, text).expect("it can be written");
 }
+
+/// Numbers that look random and are the same for the same seed (xorshift).
+pub struct Chance(u64);
+
+impl Chance {
+    pub fn new(seed: u64) -> Chance {
+        Chance(seed.wrapping_mul(2).wrapping_add(1))
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % limit
+    }
+}

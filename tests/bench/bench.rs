@@ -1,6 +1,6 @@
 //! What Rundbrief costs, measured on the release binary at default durability.
 //!
-//! `tests/bench/throughput`, `scale`, `soak` and `micro` call this with their own
+//! `tests/bench/throughput`, `scale`, `soak`, `stop` and `micro` call this with their own
 //! name as the first word; what they understand stands at the head of each module.
 //! Nothing here asserts a time: tables are printed, and wrong sums are a failure.
 
@@ -9,6 +9,7 @@ mod micro;
 mod scale;
 mod sink;
 mod soak;
+mod stop;
 mod throughput;
 
 /// The words behind a bench's name: `--name` or `--name value`.
@@ -55,7 +56,10 @@ fn main() {
         "throughput" => throughput::run(&words),
         "scale" => scale::run(&words),
         "soak" => soak::run(&words),
+        "stop" => stop::run(&words),
         "micro" => micro::run(&words),
-        other => eprintln!("which bench? {other:?} is none of throughput, scale, soak, micro"),
+        other => {
+            eprintln!("which bench? {other:?} is none of throughput, scale, soak, stop, micro")
+        }
     }
 }

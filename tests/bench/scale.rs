@@ -28,7 +28,7 @@ use super::sink::Sink;
 const CONNECTIONS: usize = 10;
 /// Longer than any freeze that would still be a measurement.
 const PATIENCE: Duration = Duration::from_secs(300);
-const NEWSLETTER: &str = r#"
+pub const NEWSLETTER: &str = r#"
 slug = "town"
 title = "Town"
 language = "en"
@@ -37,14 +37,18 @@ privacy_url = "https://example.org/privacy"
 [sender]
 name = "Town"
 address = "news@example.org"
+reply_to = "office@example.org"
 [imprint]
 name = "Town"
 street = "Street 1"
 place = "12345 Town"
 email = "town@example.org"
+phone = "+49 30 1234567"
+representative = "Somebody"
 responsible = "Somebody"
 [policies]
 undo_minutes = 0
+first_wave = 0
 "#;
 
 pub fn run(words: &Words) {

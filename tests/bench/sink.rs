@@ -20,15 +20,20 @@ pub struct Sink {
 impl Sink {
     /// Counts mails.
     pub fn start() -> Sink {
-        Sink::listen(false)
+        Sink::listen(false, None)
     }
 
     /// Counts them for each recipient.
     pub fn counting() -> Sink {
-        Sink::listen(true)
+        Sink::listen(true, None)
     }
 
-    fn listen(counting: bool) -> Sink {
+    /// Tells when each dot came, and for whom, before it answers.
+    pub fn telling(tell: mpsc::Sender<(Instant, Vec<u8>)>) -> Sink {
+        Sink::listen(false, Some(tell))
+    }
+
+    fn listen(counting: bool, tell: Option<mpsc::Sender<(Instant, Vec<u8>)>>) -> Sink {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let sink = Sink { port, mails: Arc::default(), copies: Arc::default() };
@@ -36,7 +41,12 @@ impl Sink {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (mails, copies) = (Arc::clone(&mails), Arc::clone(&copies));
+                let tell = tell.clone();
                 let keep = move |to: &[u8]| {
+                    if let Some(tell) = &tell {
+                        // Nobody listens any more when the bench is over.
+                        let _ = tell.send((Instant::now(), to.to_vec()));
+                    }
                     if counting {
                         let mut copies = copies.lock().expect("nobody panics with it");
                         *copies.entry(to.to_vec()).or_default() += 1;

@@ -13,7 +13,7 @@ use rundbrief::delivery::sums;
 use rundbrief::issue::IssueId;
 
 use super::Words;
-use super::bed::{self, Bed, Place};
+use super::bed::{self, Bed, Chance, Place};
 use super::sink::Sink;
 
 /// A daemon that sends nothing for this long is killed all the same.
@@ -56,7 +56,7 @@ fn soak(
     });
     let sink = Sink::counting();
     let sent = || sink.mails.load(Ordering::SeqCst) as usize;
-    let mut chance = Chance(seed.wrapping_mul(2).wrapping_add(1));
+    let mut chance = Chance::new(seed);
     let mut killed = 0;
     while killed < kills && sent() < readers - connections {
         let mut daemon = bed
@@ -111,16 +111,4 @@ fn finish(bed: &Bed<'_>, runtime: &tokio::runtime::Runtime, sink: &Sink, connect
         });
     }
     panic!("the issue does not come to an end");
-}
-
-/// Numbers that look random and are the same for the same seed (xorshift).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
 }
