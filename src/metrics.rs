@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
@@ -29,8 +29,6 @@ use crate::webhook::proof;
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Slowed domains that are named for each transport, the slowest first.
 const DOMAINS: usize = 20;
-/// A process that said nothing for so long is not shown any more.
-const SILENT: Duration = Duration::from_secs(60);
 
 /// What the answer is made of.
 #[derive(Clone, Debug)]
@@ -78,7 +76,7 @@ pub async fn text(sight: &Sight) -> anyhow::Result<String> {
     page.process(sight, now);
     page.queue(&sight.store, now).await?;
     let mut seen = line::seen(&sight.store).await?;
-    seen.retain(|one| one.at.after(SILENT) >= now);
+    seen.retain(|one| !one.is_silent(now));
     page.transports(&seen, now);
     page.pace(&seen, now);
     Ok(page.text)

@@ -57,6 +57,7 @@ fn object(name: &str, transport: &Transport, seen: Option<&Seen>, now: Millis) -
         Tls::None => "none",
     };
     let kept = seen.map(|one| &one.kept);
+    let silent = seen.is_some_and(|one| one.is_silent(now));
     let (breaker, probe) = match kept.map(|kept| kept.breaker.gate(now)) {
         None | Some(Gate::Closed) => ("closed", None),
         Some(Gate::Probe) => ("probe", None),
@@ -75,7 +76,7 @@ fn object(name: &str, transport: &Transport, seen: Option<&Seen>, now: Millis) -
         // A trouble that is over explains nothing.
         "why": kept.filter(|_| breaker != "closed").and_then(|kept| kept.trouble.clone()),
         "next_probe": probe,
-        "sessions": kept.map_or(0, |kept| kept.sessions),
+        "sessions": kept.filter(|_| !silent).map_or(0, |kept| kept.sessions),
         "connections": transport.connections,
         "mails_in_flight": transport.mails_in_flight,
         "unsynced_replies": transport.unsynced_replies,
@@ -83,6 +84,7 @@ fn object(name: &str, transport: &Transport, seen: Option<&Seen>, now: Millis) -
         "messages_per_second_and_domain": transport.messages_per_second_and_domain,
         "tokens": kept.and_then(|kept| kept.pace.tokens(now)),
         "slowed": slowed.iter().map(domain).collect::<Vec<_>>(),
+        "silent": silent,
         "worker": seen.map(|one| one.host.clone()),
         "seen_at": seen.map(|one| one.at.to_string()),
     })
@@ -123,6 +125,9 @@ fn text(record: &Value) -> String {
         ));
     }
     match (record["seen_at"].as_str(), record["worker"].as_str()) {
+        (Some(at), Some(worker)) if record["silent"] == true => text.push_str(&format!(
+            "\n  {worker} said nothing since {at}: it was stopped, or does not reach the database"
+        )),
         (Some(at), Some(worker)) => text.push_str(&format!("\n  as {worker} said at {at}")),
         (Some(_) | None, _) => text.push_str("\n  not used yet"),
     }

@@ -48,7 +48,12 @@ impl Worker {
             line.sessions.shutdown().await;
         }
         self.looking.shutdown().await;
-        settle::sign_off(&self.store, self.me, (self.setup.clock)()).await?;
+        // Once more: now no session is open.
+        let now = (self.setup.clock)();
+        let mut tx = self.store.begin().await?;
+        self.keep_pace(&mut tx, now).await?;
+        tx.commit().await?;
+        settle::sign_off(&self.store, self.me, now).await?;
         tracing::info!(on_the_wire = left, "delivery.drained");
         Ok(left)
     }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ use crate::smtp::relay::Relay;
 use crate::smtp::scope::Scope;
 use crate::store::Store;
 use crate::store::value::Millis;
+
+/// A process that said nothing for so long does not deliver; it says something every
+/// five seconds.
+const SILENT: Duration = Duration::from_secs(60);
 
 /// What a worker needs to know of one transport.
 #[derive(Debug)]
@@ -94,6 +99,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Nothing was heard of the process for a minute: what it last said is history.
+    pub fn is_silent(&self, now: Millis) -> bool {
+        self.at.after(SILENT) < now
+    }
+
     /// Its label in metrics.
     pub fn transport(&self) -> (&'static str, &str) {
         ("transport", &self.transport)

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::app::{App, on_both};
-use crate::delivery::{issue, now, readers, transport, until_idle, worker_with};
+use crate::delivery::{execute, issue, now, readers, transport, until_idle, worker_with};
 use crate::relay::{Fault, Offer, Relay};
 
 on_both![
@@ -43,7 +43,7 @@ async fn sent(app: &App) {
     let mut worker = worker_with(app, vec![transport("down", down.port), limited]).await;
     until_idle(&mut worker).await;
     let again = "update delivery set next_at = 0 where state = 'queued'";
-    crate::delivery::execute(&app.store, again).await;
+    execute(&app.store, again).await;
     until_idle(&mut worker).await;
     worker.drain(Duration::from_secs(5)).await.unwrap();
 }
@@ -187,6 +187,10 @@ async fn an_operator_sees_which_relay_works_and_who_slowed_it(app: App) {
     let (_, text, _) = run(&["transport", "list"]);
     assert!(text.contains("open: 554 5.3.2 No service") && text.contains("not used yet"), "{text}");
     assert!(text.contains("slowed: slow.example.net to"), "{text}");
+    assert!(!text.contains("said nothing since") && down["silent"] == false, "{text}");
+    execute(&app.store, "update pace set updated_at = updated_at - 70000").await;
+    let (_, text, _) = run(&["transport", "list"]);
+    assert!(text.contains("said nothing since") && text.contains("\n  0 of "), "{text}");
 
     // A name that is nobody's is refused with its line.
     std::fs::write(&file, config.replace("[\"down\", \"up\"]", "[\"down\", \"upp\"]")).unwrap();
