@@ -254,6 +254,35 @@ pub fn letter(issue: i64, size: usize) -> Letter {
     Letter::cut(Head { issue, newsletter: 1, language }, message.as_bytes(), &marks)
 }
 
+/// Issues that all readers of newsletter 1 got long ago, numbered from 1.
+pub async fn past(store: &Store, issues: usize) {
+    for number in 1..=issues as i64 {
+        let mut tx = store.begin().await.expect("a transaction");
+        for text in [
+            "insert into issue (newsletter_id, number, state, subject, preheader, content, total, created_at, frozen_at, finished_at, updated_at)
+             select 1, $1, 'finished', 'Hello', '', '{\"sections\": []}', count(*), 1, 1, 1, 1
+             from subscription",
+            "insert into delivery (issue_id, subscriber_id, address_hash, domain, state, generation, attempts, transport, stage, code, reply, changed_at)
+             select i.id, r.id, r.address_hash, r.domain, 'accepted', 1, 1, 'relay', 'dot', 250, '250 2.0.0 Ok', 1
+             from subscriber r
+             join issue i on i.number = $1
+             order by r.id",
+        ] {
+            on!(tx, |c| sqlx::query(text).bind(number).execute(c).await.map(|_| ())).expect(text);
+        }
+        tx.commit().await.expect("it is stored");
+    }
+    if store.kind() == Kind::Postgres {
+        execute(store, "analyze").await;
+    }
+}
+
+/// A port of loopback that nobody listens on.
+pub fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    free.local_addr().expect("an address").port()
+}
+
 /// What a process cost.
 #[derive(Clone, Copy, Default)]
 pub struct Cost {

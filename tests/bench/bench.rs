@@ -6,6 +6,7 @@
 
 mod bed;
 mod micro;
+mod page;
 mod scale;
 mod sink;
 mod soak;
