@@ -143,7 +143,8 @@ impl Page {
         let since = now.before(WORKER_LIVES);
         let counts: (i64, i64, i64, i64, i64, i64, i64) =
             read!(store, |db| sqlx::query_as(counts).bind(since).fetch_one(db).await)?;
-        let (waiting, claimed, sending, unknown, workers, new, review) = counts;
+        let (open, claimed, sending, unknown, workers, new, review) = counts;
+        let waiting = open - claimed - sending;
         let name = "rundbrief_deliveries_open";
         self.family(name, Kind::Gauge, "Deliveries that are not at their end.");
         for (state, count) in

@@ -1,7 +1,9 @@
 select
-    -- The words of the partial indexes stand in every count, so that none of them
-    -- reads deliveries that came to their end.
-    (select count(*) from delivery where state in ('queued', 'deferred')),
+    -- From the books; workers' are among them. The words of the partial index stand in
+    -- every count, so that none of them reads deliveries that came to their end.
+    (select cast(coalesce(sum(deliveries), 0) as bigint)
+     from tally
+     where place in ('waiting', 'deferred')),
     (select count(*)
      from delivery
      where state in ('claimed', 'sending', 'unknown') and state = 'claimed'),
