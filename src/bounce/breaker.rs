@@ -52,8 +52,9 @@ impl Breaker {
             return Ok(*open);
         }
         let bounced = bounced(tx, domain, now).await?;
-        let open =
-            bounced >= AT_LEAST && bounced * 100 > PERCENT * delivered(tx, domain, now).await?;
+        // With so many delivered, so many bounces are not too many.
+        let enough = bounced * 100 / PERCENT;
+        let open = bounced >= AT_LEAST && enough > delivered(tx, domain, enough, now).await?;
         if open {
             tracing::warn!(
                 domain = key,
@@ -88,18 +89,31 @@ async fn bounced(tx: &mut Tx, domain: Option<&str>, now: Millis) -> sqlx::Result
     Ok(count)
 }
 
-/// Deliveries of the issues that went out lately, to a domain or to all.
-async fn delivered(tx: &mut Tx, domain: Option<&str>, now: Millis) -> sqlx::Result<i64> {
-    let (count,): (i64,) = on!(*tx, |c| sqlx::query_as(
-        "select count(*)
-         from delivery d
-         where d.issue_id in (select id from issue where frozen_at > $1)
-           and d.state in ('accepted', 'failed', 'unknown', 'sending')
-           and ($2 = '' or d.domain = $2)"
-    )
-    .bind(now.0 - COMPARED)
-    .bind(domain.unwrap_or(""))
-    .fetch_one(c)
-    .await)?;
-    Ok(count)
+/// Deliveries of the issues that went out lately, to a domain or to all; of a domain not
+/// more than `enough`, so that a large one is not counted to its end.
+async fn delivered(
+    tx: &mut Tx,
+    domain: Option<&str>,
+    enough: i64,
+    now: Millis,
+) -> sqlx::Result<i64> {
+    let since = now.0 - COMPARED;
+    let Some(domain) = domain else {
+        let text = "
+            select cast(coalesce(sum(deliveries), 0) as bigint)
+            from tally
+            where issue_id in (select id from issue where frozen_at > $1)
+              and place in ('accepted', 'refused', 'failed', 'unknown')";
+        return on!(*tx, |c| sqlx::query_scalar(text).bind(since).fetch_one(c).await);
+    };
+    let text = "
+        select count(*)
+        from (
+            select 1
+            from delivery d
+            where d.issue_id in (select id from issue where frozen_at > $1)
+              and d.state in ('accepted', 'failed', 'unknown', 'sending')
+              and d.domain = $2
+            limit $3) as enough";
+    on!(*tx, |c| sqlx::query_scalar(text).bind(since).bind(domain).bind(enough).fetch_one(c).await)
 }
