@@ -373,12 +373,27 @@ fn moment(text: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<Timestamp> {
     })
 }
 
+/// Cancels what was not sent of a cancelled issue, a chunk at a time; a worker does the
+/// rest, should this process end in between.
+async fn take_back(open: &Open, issue: IssueId) -> anyhow::Result<u64> {
+    let mut taken_back = 0;
+    loop {
+        let mut tx = open.store.begin().await?;
+        let some = issue::take_back(&mut tx, issue, subscriber::now()).await?;
+        tx.commit().await?;
+        if some == 0 {
+            return Ok(taken_back);
+        }
+        taken_back += some;
+    }
+}
+
 async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyhow::Result<()> {
     let before = issue_named(&open.store, &named.issue).await?;
     let id = before.id;
     let now = subscriber::now().timestamp();
     let mut tx = open.store.begin().await?;
-    let (mut taken_back, mut overruled) = (None, false);
+    let mut overruled = false;
     let done = match step {
         Step::Undo => issue::undo(&mut tx, id, now).await,
         Step::Pause => {
@@ -390,7 +405,7 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
             overruled = resumed.is_ok() && guard::overrule(&mut tx, id).await?;
             resumed
         }
-        Step::Cancel => issue::cancel(&mut tx, id, now).await.map(|count| taken_back = Some(count)),
+        Step::Cancel => issue::cancel(&mut tx, id, now).await,
         Step::Queue | Step::Freeze | Step::Start | Step::Finish | Step::Reopen => {
             unreachable!("the command line has no such command")
         }
@@ -399,6 +414,7 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
     let paused_why = before.paused_why.filter(|_| overruled);
     note(&mut tx, step.participle(), id, &json!({ "overruled": paused_why })).await?;
     tx.commit().await?;
+    let taken_back = if step == Step::Cancel { Some(take_back(open, id).await?) } else { None };
     let issue = issue_named(&open.store, &id.to_string()).await?;
     let sums = sums::of(&open.store, id).await?;
     let mut record = object(&issue);

@@ -7,6 +7,7 @@ use super::ledger::{self, Entry};
 use super::pool::Done;
 use super::worker::Worker;
 use super::{settle, verdict, watch};
+use crate::issue;
 use crate::store::value::Millis;
 
 /// How long a database that fails is asked again. The journal keeps what it does not take.
@@ -83,7 +84,7 @@ impl Worker {
         ledger::record(&mut tx, self.me, &self.unrecorded, now).await?;
         watch::give_back_claims(&mut tx, self.me, now).await?;
         for issue in self.issues.iter().filter(|issue| issue.cancelled) {
-            watch::cancel(&mut tx, issue.running.id, now).await?;
+            issue::take_back(&mut tx, issue.running.id, now).await?;
         }
         self.keep_pace(&mut tx, now).await?;
         tx.commit().await?;

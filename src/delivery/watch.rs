@@ -5,7 +5,7 @@ use anyhow::Context as _;
 
 use super::DeliveryId;
 use super::ledger;
-use crate::issue::IssueId;
+use crate::issue::{self, IssueId};
 use crate::letter::splice::Letter;
 use crate::store::value::Millis;
 use crate::store::{Kind, Store, Tx};
@@ -118,19 +118,29 @@ pub async fn next_due(store: &Store, issue: IssueId) -> sqlx::Result<Option<Mill
     Ok(next.map(|next| next.max(wave.unwrap_or(next))))
 }
 
-/// Cancels what was not sent. What is on the wire is not touched.
+/// Goes on where taking back a cancelled issue stopped half-way; answers whether there
+/// may be more.
 ///
 /// # Errors
 /// The database failed.
-pub async fn cancel(tx: &mut Tx, issue: IssueId, now: Millis) -> sqlx::Result<u64> {
+pub async fn take_back(store: &Store, now: Millis) -> sqlx::Result<bool> {
     let text = "
-        update delivery
-        set state = 'cancelled', worker_id = null, changed_at = $2
-        where issue_id = $1 and state in ('queued', 'claimed', 'deferred')";
-    on!(*tx, |c| {
-        let done = sqlx::query(text).bind(issue).bind(now).execute(c).await?;
-        Ok(done.rows_affected())
-    })
+        select i.id
+        from issue i
+        where i.state = 'cancelled'
+          and exists (
+              select 1
+              from delivery d
+              -- These words are the ones of the partial index delivery_due.
+              where d.issue_id = i.id and d.state in ('queued', 'deferred'))
+        limit 1";
+    let found: Option<(IssueId,)> =
+        read!(store, |db| sqlx::query_as(text).fetch_optional(db).await)?;
+    let Some((issue,)) = found else { return Ok(false) };
+    let mut tx = store.begin().await?;
+    issue::take_back(&mut tx, issue, now).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Pauses an issue that cannot go out whoever reads it.

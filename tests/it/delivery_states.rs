@@ -7,7 +7,7 @@ use rundbrief::delivery::ledger::{self, Entry};
 use rundbrief::delivery::settle;
 use rundbrief::delivery::state::{Cause, Holder, Row, Settlement, State, Step, apply};
 use rundbrief::delivery::unknown::{self, Choice};
-use rundbrief::delivery::{DeliveryId, WorkerId, again, expand, watch};
+use rundbrief::delivery::{DeliveryId, WorkerId, again, expand};
 use rundbrief::issue::{self, IssueId};
 use rundbrief::store::Store;
 use rundbrief::store::value::Millis;
@@ -170,7 +170,7 @@ async fn perform(store: &Store, issue: IssueId, step: Step) {
         Step::Refuse(by) => Some((by, entry(by, State::Failed, permanent, false))),
         Step::Lose(by) => Some((by, entry(by, State::Unknown, None, false))),
         Step::Cancel => {
-            watch::cancel(&mut tx, issue, at).await.unwrap();
+            issue::take_back(&mut tx, issue, at).await.unwrap();
             None
         }
         Step::Reap => {

@@ -121,7 +121,7 @@ async fn walk(app: &App, id: IssueId, step: Step) -> Result<State, String> {
         }
         Step::Pause => issue::pause(&mut tx, id, "by hand", now).await,
         Step::Resume => issue::resume(&mut tx, id, now).await,
-        Step::Cancel => issue::cancel(&mut tx, id, now).await.map(drop),
+        Step::Cancel => issue::cancel(&mut tx, id, now).await,
         Step::Reopen => issue::reopen(&mut tx, id, now).await,
         // These two are the delivery's.
         Step::Start => set(&mut tx, id, "expanding", "sending").await,
@@ -371,9 +371,10 @@ async fn cancelling_takes_back_what_is_not_on_the_wire(app: App) {
         .map(drop))
         .unwrap();
     }
-    let taken_back = issue::cancel(&mut tx, one.id, monday()).await.unwrap();
+    issue::cancel(&mut tx, one.id, monday()).await.unwrap();
+    assert_eq!(issue::take_back(&mut tx, one.id, monday().into()).await.unwrap(), 3);
+    assert_eq!(issue::take_back(&mut tx, one.id, monday().into()).await.unwrap(), 0);
     tx.commit().await.unwrap();
-    assert_eq!(taken_back, 3);
     let left: Vec<(String,)> = read!(app.store, |db| sqlx::query_as(
         "select state from delivery where state <> 'cancelled' order by id"
     )
