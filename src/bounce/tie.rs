@@ -166,8 +166,9 @@ pub async fn of_person(
     let Some(from) = &letter.from else { return Ok(None) };
     let row: Option<(i64,)> = on!(*tx, |c| sqlx::query_as(
         "select d.id
-         from delivery d
-         join subscriber s on s.id = d.subscriber_id
+         from subscriber s
+         cross join issue i
+         join delivery d on d.issue_id = i.id and d.address_hash = s.address_hash
          where s.address_normal = $1
            and d.state not in ('queued', 'claimed', 'cancelled')
          order by d.id desc
@@ -259,9 +260,10 @@ async fn by_reader(tx: &mut Tx, issue: i64, subscriber: i64) -> sqlx::Result<Opt
                 i.newsletter_id as newsletter,
                 d.subscriber_id as subscriber,
                 d.domain, d.state, d.evidence, d.changed_at
-         from delivery d
-         join issue i on i.id = d.issue_id
-         where d.subscriber_id = $2 and d.issue_id = $1"
+         from subscriber s
+         join issue i on i.id = $1
+         join delivery d on d.issue_id = i.id and d.address_hash = s.address_hash
+         where s.id = $2 and d.subscriber_id = s.id"
     )
     .bind(issue)
     .bind(subscriber)

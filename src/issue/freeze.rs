@@ -185,7 +185,7 @@ pub async fn store(
     let hash = content_hash(&frozen);
     let done = on!(*tx, |c| sqlx::query(
         "update issue
-         set state = 'expanding', content_hash = $3, total = 0, expand_cursor = 0,
+         set state = 'expanding', content_hash = $3, total = 0, expand_pass = 0, expand_cursor = 0,
              frozen_at = $4, updated_at = $4
          where id = $1 and state = 'queued' and updated_at = $2"
     )

@@ -5,7 +5,7 @@
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use rundbrief_subscribers::suppression::{Key, Reason};
+use rundbrief_subscribers::suppression::{AddressHash, Key, Reason};
 
 use super::{Subscriber, suppression};
 use crate::on;
@@ -63,15 +63,18 @@ pub async fn erase(
     .await
     .map(|done| done.rows_affected())
     })?;
-    let cancelled = cancel(tx, subscriber, now).await?;
-    let replies = redact(tx, subscriber).await?;
+    let cancelled = cancel(tx, &hash, now).await?;
+    let replies = redact(tx, subscriber, &hash).await?;
     let bounces = on!(*tx, |c| sqlx::query(
         "update bounce
          set raw = null
          where raw is not null
-           and delivery_id in (select id from delivery where subscriber_id = $1)"
+           and delivery_id in (
+               select id
+               from delivery
+               where issue_id in (select id from issue) and address_hash = $1)"
     )
-    .bind(subscriber.id)
+    .bind(hash.as_bytes().as_slice())
     .execute(c)
     .await
     .map(|done| done.rows_affected()))?;
@@ -92,13 +95,15 @@ pub async fn erase(
 
 /// Takes back what was still to go out. What is being sent this moment is met
 /// by the suppression.
-async fn cancel(tx: &mut Tx, subscriber: &Subscriber, now: Millis) -> sqlx::Result<u64> {
+async fn cancel(tx: &mut Tx, hash: &AddressHash, now: Millis) -> sqlx::Result<u64> {
     on!(*tx, |c| sqlx::query(
         "update delivery
          set state = 'cancelled', changed_at = $2
-         where subscriber_id = $1 and state in ('queued', 'deferred')"
+         where issue_id in (select id from issue)
+           and address_hash = $1
+           and state in ('queued', 'deferred')"
     )
-    .bind(subscriber.id)
+    .bind(hash.as_bytes().as_slice())
     .bind(now)
     .execute(c)
     .await
@@ -106,14 +111,14 @@ async fn cancel(tx: &mut Tx, subscriber: &Subscriber, now: Millis) -> sqlx::Resu
 }
 
 /// Takes the address out of what servers replied.
-async fn redact(tx: &mut Tx, subscriber: &Subscriber) -> sqlx::Result<u64> {
+async fn redact(tx: &mut Tx, subscriber: &Subscriber, hash: &AddressHash) -> sqlx::Result<u64> {
     let address = subscriber.address.as_str();
     let replies = on!(*tx, |c| sqlx::query(
         "update delivery
          set reply = replace(reply, $2, $3)
-         where subscriber_id = $1 and reply like '%@%'"
+         where issue_id in (select id from issue) and address_hash = $1 and reply like '%@%'"
     )
-    .bind(subscriber.id)
+    .bind(hash.as_bytes().as_slice())
     .bind(address)
     .bind(REDACTED)
     .execute(c)
@@ -122,10 +127,13 @@ async fn redact(tx: &mut Tx, subscriber: &Subscriber) -> sqlx::Result<u64> {
     let attempts = on!(*tx, |c| sqlx::query(
         "update attempt
          set reply = replace(reply, $2, $3)
-         where delivery_id in (select id from delivery where subscriber_id = $1)
-           and reply like '%@%'"
+         where reply like '%@%'
+           and delivery_id in (
+               select id
+               from delivery
+               where issue_id in (select id from issue) and address_hash = $1)"
     )
-    .bind(subscriber.id)
+    .bind(hash.as_bytes().as_slice())
     .bind(address)
     .bind(REDACTED)
     .execute(c)

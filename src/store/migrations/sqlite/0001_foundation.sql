@@ -97,7 +97,8 @@ create table issue (
     approved_at integer,
     content_hash blob,           -- of the frozen letter
     total integer,                 -- readers counted when frozen
-    expand_cursor integer not null default 0, -- last subscription expanded
+    expand_pass integer not null default 0,   -- share of the addresses that is being expanded
+    expand_cursor integer not null default 0, -- last subscription expanded in it
     wave_size integer,                 -- so many go out first; null: all at once
     wave_minutes integer,              -- and so long the rest waits for what comes back
     wave_until integer,                -- until when; null: the first ones are not all out
@@ -219,7 +220,7 @@ create table suppression (
 create table delivery (
     id integer primary key autoincrement,
     issue_id integer not null references issue (id),
-    subscriber_id integer references subscriber (id) on delete set null,
+    subscriber_id integer,        -- null: erased, see subscriber_gone
     address_hash blob not null,
     domain text not null,
     state text not null check (state in ('queued', 'claimed', 'sending', 'accepted', 'deferred', 'failed', 'unknown', 'cancelled')),
@@ -248,7 +249,6 @@ create table delivery (
 create index delivery_due on delivery (issue_id, next_at, id) where state in ('queued', 'deferred');
 create index delivery_held on delivery (issue_id, state, worker_id) where state in ('claimed', 'sending', 'unknown');
 create index delivery_missing on delivery (issue_id, id) where state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained');
-create index delivery_by_subscriber on delivery (subscriber_id);
 -- Refused for good, and not yet counted for its reader.
 create index delivery_refused on delivery (id) where state = 'failed' and cause = 'permanent' and evidence is null;
 
@@ -280,6 +280,14 @@ end;
 create trigger delivery_gone after delete on delivery begin
     update tally set deliveries = deliveries - 1
     where issue_id = old.issue_id and place in (old.place, old.evidence);
+end;
+
+-- The ledger forgets who was erased. No foreign key: it would want an index over all
+-- deliveries there ever were, and every new issue would cost more than the last. By
+-- issue and address each of a person's deliveries is one step away.
+create trigger subscriber_gone after delete on subscriber begin
+    update delivery set subscriber_id = null
+    where issue_id in (select id from issue) and address_hash = old.address_hash;
 end;
 
 -- Tries that did not end in "accepted", in the server's own words.
