@@ -103,6 +103,7 @@ pub async fn make_room(store: &Store) -> sqlx::Result<()> {
 /// # Errors
 /// The database failed; nothing of the batch is stored then.
 pub async fn store(tx: &mut Tx, plan: &Plan, batch: &[Candidate]) -> sqlx::Result<Vec<Fate>> {
+    tx.by_index().await?;
     let mut known = known(tx, plan.newsletter, batch).await?;
     let mut fates = Vec::with_capacity(batch.len());
     let mut added: Vec<Added<'_>> = Vec::new();
@@ -262,21 +263,24 @@ const PERSON_POSTGRES: &str = "
         $1::bytea[], $2::text[], $3::text[], $4::text[],
         $5::text[], $6::text[], $7::text[], $8::text[]
     ) r
-    on conflict do nothing";
+    on conflict do nothing
+    returning address_hash, id";
+
+// Somebody else stored them between the look and the insert.
+const MEANWHILE_POSTGRES: &str = "
+    select address_hash, id
+    from subscriber
+    where address_hash = any($1)";
 
 const CONSENT_POSTGRES: &str = "
     insert into consent (subscriber_id, newsletter_id, act, wording, source, at)
-    select s.id, $2, 'imported', $3, $4, $5
-    from unnest($1::bytea[]) with ordinality r (hash, place)
-    join subscriber s on s.address_hash = r.hash
-    order by r.place";
+    select r.id, $2, 'imported', $3, $4, $5
+    from unnest($1::bigint[]) r (id)";
 
 const SUBSCRIPTION_POSTGRES: &str = "
     insert into subscription (subscriber_id, newsletter_id, standing, since)
-    select s.id, $2, r.standing, $3
-    from unnest($1::bytea[], $4::text[]) with ordinality r (hash, standing, place)
-    join subscriber s on s.address_hash = r.hash
-    order by r.place
+    select r.id, $2, r.standing, $3
+    from unnest($1::bigint[], $4::text[]) r (id, standing)
     on conflict do nothing";
 
 /// Stores who is new on the list: the person, the consent, the subscription.
@@ -346,25 +350,17 @@ async fn add_postgres(
     plan: &Plan,
     added: &[Added<'_>],
 ) -> sqlx::Result<()> {
-    fn column<'a, T>(added: &'a [Added<'_>], cell: impl Fn(&'a Row) -> T) -> Vec<T> {
-        added.iter().map(|one| cell(&one.candidate.row)).collect()
-    }
-    let hashes: Vec<&[u8]> = added.iter().map(|one| &one.candidate.hash.as_bytes()[..]).collect();
+    let new: Vec<&Candidate> =
+        added.iter().filter(|one| one.subscriber.is_none()).map(|one| one.candidate).collect();
+    let stored = people_postgres(connection, plan, &new).await?;
+    let ids: Vec<i64> = added
+        .iter()
+        .map(|one| one.subscriber.or_else(|| stored.get(&one.candidate.hash).copied()))
+        .map(|id| id.map(|SubscriberId(id)| id).ok_or(sqlx::Error::RowNotFound))
+        .collect::<sqlx::Result<_>>()?;
     let standings: Vec<&str> = added.iter().map(|one| one.standing.as_str()).collect();
-    sqlx::query(PERSON_POSTGRES)
-        .bind(&hashes)
-        .bind(column(added, |row| row.address.as_str()))
-        .bind(column(added, |row| row.address.normal()))
-        .bind(column(added, |row| row.address.domain()))
-        .bind(column(added, |row| row.person.salutation.as_str()))
-        .bind(column(added, |row| row.person.given.as_str()))
-        .bind(column(added, |row| row.person.family.as_str()))
-        .bind(column(added, |row| row.person.language.as_ref().map(Language::as_str)))
-        .bind(plan.now)
-        .execute(&mut *connection)
-        .await?;
     sqlx::query(CONSENT_POSTGRES)
-        .bind(&hashes)
+        .bind(&ids)
         .bind(plan.newsletter)
         .bind(&plan.wording)
         .bind(&plan.source)
@@ -372,13 +368,42 @@ async fn add_postgres(
         .execute(&mut *connection)
         .await?;
     sqlx::query(SUBSCRIPTION_POSTGRES)
-        .bind(&hashes)
+        .bind(&ids)
         .bind(plan.newsletter)
         .bind(plan.now)
         .bind(standings)
         .execute(&mut *connection)
         .await?;
     Ok(())
+}
+
+/// Stores people; answers the key of each by the hash of the address.
+async fn people_postgres(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    new: &[&Candidate],
+) -> sqlx::Result<HashMap<AddressHash, SubscriberId>> {
+    fn column<'a, T>(new: &[&'a Candidate], cell: impl Fn(&'a Row) -> T) -> Vec<T> {
+        new.iter().map(|one| cell(&one.row)).collect()
+    }
+    let hashes: Vec<&[u8]> = new.iter().map(|one| &one.hash.as_bytes()[..]).collect();
+    let mut rows: Vec<(Vec<u8>, SubscriberId)> = sqlx::query_as(PERSON_POSTGRES)
+        .bind(&hashes)
+        .bind(column(new, |row| row.address.as_str()))
+        .bind(column(new, |row| row.address.normal()))
+        .bind(column(new, |row| row.address.domain()))
+        .bind(column(new, |row| row.person.salutation.as_str()))
+        .bind(column(new, |row| row.person.given.as_str()))
+        .bind(column(new, |row| row.person.family.as_str()))
+        .bind(column(new, |row| row.person.language.as_ref().map(Language::as_str)))
+        .bind(plan.now)
+        .fetch_all(&mut *connection)
+        .await?;
+    if rows.len() < new.len() {
+        rows = sqlx::query_as(MEANWHILE_POSTGRES).bind(&hashes).fetch_all(connection).await?;
+    }
+    let keyed = |(hash, id): (Vec<u8>, SubscriberId)| Some((AddressHash::from_bytes(&hash)?, id));
+    Ok(rows.into_iter().filter_map(keyed).collect())
 }
 
 fn hex(hash: &AddressHash) -> String {
