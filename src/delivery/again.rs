@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::DeliveryId;
-use super::expand::{self, Expanding};
+use super::expand::{self, Share};
 use crate::issue::{self, Issue, IssueId};
 use crate::newsletter::NewsletterId;
 use crate::store::value::Millis;
@@ -44,6 +44,7 @@ pub async fn missing(
     now: Timestamp,
 ) -> Result<Step, issue::Error> {
     let mut tx = store.begin().await?;
+    tx.by_index().await?;
     issue::reopen(&mut tx, issue.id, now).await?;
     let last = last(&mut tx, issue.id, after).await?;
     let Some(last) = last else {
@@ -97,15 +98,15 @@ pub async fn joined(
     now: Timestamp,
 ) -> Result<Step, issue::Error> {
     let NewsletterId(newsletter_id) = issue.newsletter_id;
-    let at = Expanding { newsletter_id, expand_cursor: after, total: 0 };
     let mut tx = store.begin().await?;
+    tx.by_index().await?;
     issue::reopen(&mut tx, issue.id, now).await?;
-    let Some(last) = expand::end_of_chunk(&mut tx, &at).await? else {
+    let Some(chunk) = expand::whole_chunk(&mut tx, newsletter_id, after).await? else {
         return Ok(Step { queued: 0, next: None });
     };
-    let queued = expand::insert(&mut tx, issue.id, &at, last, now.into()).await?;
+    let queued = expand::insert(&mut tx, issue.id, &chunk, Share::WHOLE, now.into()).await?;
     let text = "update issue set total = total + $2 where id = $1";
     on!(tx, |c| sqlx::query(text).bind(issue.id).bind(queued as i64).execute(c).await.map(drop))?;
     close(tx, queued).await?;
-    Ok(Step { queued, next: Some(last) })
+    Ok(Step { queued, next: Some(chunk.last) })
 }

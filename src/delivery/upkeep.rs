@@ -43,7 +43,7 @@ impl Worker {
             ended.context("the look beside the worker panicked")?;
         }
         let woken = self.sight.was_woken();
-        if woken || due(self.last.watch, WATCH) {
+        if woken || self.last.expanding || due(self.last.watch, WATCH) {
             if woken {
                 self.issues.iter_mut().for_each(|sending| sending.empty_until = None);
             }
@@ -53,7 +53,8 @@ impl Worker {
         if due(self.last.settle, SETTLE) {
             settle::settle(&self.store, self.setup.evidence, now).await?;
             sums::fold(&self.store).await?;
-            self.last.settle = Some(now);
+            let more = watch::take_back(&self.store, now).await?;
+            self.last.settle = (!more).then_some(now);
         }
         Ok(())
     }
@@ -73,9 +74,16 @@ impl Worker {
         self.show_hands();
         let mut seen = self.sight.look(true).await?;
         seen.retain(|issue| self.only.is_none_or(|only| only == issue.id));
+        self.last.expanding = false;
         for issue in seen.iter().filter(|issue| issue.state == "expanding") {
-            if let Err(error) = self.expand(issue.id, now).await {
-                self.set_aside(issue.id, error)?;
+            // A chunk a round: neither the heartbeat nor other issues wait for a long list.
+            match expand::step(&self.store, issue.id, now).await {
+                Ok(expand::Progress::More(_)) => self.last.expanding = true,
+                Ok(expand::Progress::Started { .. }) => {
+                    self.issues.iter_mut().for_each(|sending| sending.empty_until = None);
+                }
+                Ok(expand::Progress::Idle) => {}
+                Err(error) => self.set_aside(issue.id, error)?,
             }
         }
         for issue in seen.iter().filter(|issue| issue.state == "sending") {
@@ -131,11 +139,6 @@ impl Worker {
             at.with_context(|| format!("the newsletter goes by transport {name:?}, and rundbrief.toml has no [transport.{name}]. Add it, or change `transports` in the newsletter's file and apply it"))
         };
         names.iter().map(place).collect()
-    }
-
-    async fn expand(&self, issue: IssueId, now: Millis) -> anyhow::Result<()> {
-        while let expand::Progress::More(_) = expand::step(&self.store, issue, now).await? {}
-        Ok(())
     }
 
     /// An issue that cannot be sent as it is stands aside and does not hold up the

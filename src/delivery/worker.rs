@@ -23,7 +23,7 @@ use super::settle::{self, Identity, SignedOn};
 use super::sight::Sight;
 use super::state::State;
 use super::{DeliveryId, WorkerId, guard, verdict, watch};
-use crate::issue::IssueId;
+use crate::issue::{self, IssueId};
 use crate::letter::dkim;
 use crate::store::value::Millis;
 use crate::store::{Kind, Store};
@@ -117,6 +117,8 @@ pub(super) struct Last {
     pub(super) heartbeat: Option<Millis>,
     pub(super) watch: Option<Millis>,
     pub(super) settle: Option<Millis>,
+    /// Whether an issue's readers are being written into the ledger: a chunk a round.
+    pub(super) expanding: bool,
 }
 
 impl Sending {
@@ -333,7 +335,7 @@ impl Worker {
             guard::stop(&mut tx, *issue, words, self.suspects.stopped(*issue), now).await?;
         }
         for issue in self.issues.iter().filter(|issue| issue.cancelled) {
-            watch::cancel(&mut tx, issue.running.id, now).await?;
+            issue::take_back(&mut tx, issue.running.id, now).await?;
         }
         let mut marked = Vec::new();
         for (line, chosen) in self.lines.iter().zip(&*marking).filter(|(_, c)| !c.is_empty()) {
@@ -423,6 +425,9 @@ impl Worker {
     /// Nothing is on the wire and nothing was due: closes what is finished and says
     /// when to come again.
     async fn rest(&mut self, now: Millis) -> anyhow::Result<Round> {
+        if self.last.expanding {
+            return Ok(Round::Busy);
+        }
         let mut next = None::<Millis>;
         for sending in self.issues.iter().filter(|issue| !issue.cancelled) {
             if sending.is_halted() {
