@@ -131,11 +131,12 @@ async fn came(store: &Store, subscriber: SubscriberId) -> sqlx::Result<Vec<Came>
     read!(store, |db| sqlx::query_as(
         "select b.id as bounce, b.report, b.verdict, b.why, b.received_at,
                 n.slug as newsletter, i.number
-         from delivery d
+         from subscriber s
+         cross join issue i
+         join delivery d on d.issue_id = i.id and d.address_hash = s.address_hash
          join bounce b on b.delivery_id = d.id
-         join issue i on i.id = d.issue_id
          join newsletter n on n.id = i.newsletter_id
-         where d.subscriber_id = $1
+         where s.id = $1
          order by b.id desc
          limit $2"
     )
