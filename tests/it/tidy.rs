@@ -12,6 +12,7 @@ const FUNCTION_LINES: usize = 70;
 const DEPTH: usize = 2;
 /// What may stand beside `src`; anything else needs a better place.
 const TOP: &[&str] = &[
+    ".cargo",
     ".ci",
     ".gitattributes",
     ".github",
