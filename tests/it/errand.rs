@@ -106,7 +106,7 @@ async fn a_probe_that_bounces_is_the_last_word(app: App) {
     assert_eq!(caught[0].to, "reader0@example.org");
     assert!(caught[0].from.starts_with("bounce+") && caught[0].from.len() == 7 + 32 + 16);
     let mail = MessageParser::default().parse(&caught[0].content).unwrap();
-    assert_eq!(mail.subject(), Some("Erreicht Sie „Newsletter Musterhafen“ noch?"));
+    assert_eq!(mail.subject(), Some("Wir prüfen, ob „Newsletter Musterhafen“ Sie erreicht"));
     assert!(mail.header("List-Unsubscribe").is_none() && mail.header("List-Id").is_none());
     let text = String::from_utf8_lossy(&caught[0].content).into_owned();
     assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
