@@ -373,7 +373,7 @@ pub async fn take_back(tx: &mut Tx, issue: IssueId, now: Millis) -> sqlx::Result
         set state = 'cancelled', worker_id = null, changed_at = $2
         where issue_id = $1
           and state = 'claimed'
-          and state in ('claimed', 'sending', 'unknown')";
+          and (state in ('claimed', 'sending') or state = 'unknown')";
     let waiting = "
         update delivery
         set state = 'cancelled', worker_id = null, changed_at = $2

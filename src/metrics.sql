@@ -6,13 +6,13 @@ select
      where place in ('waiting', 'deferred')),
     (select count(*)
      from delivery
-     where state in ('claimed', 'sending', 'unknown') and state = 'claimed'),
+     where (state in ('claimed', 'sending') or state = 'unknown') and state = 'claimed'),
     (select count(*)
      from delivery
-     where state in ('claimed', 'sending', 'unknown') and state = 'sending'),
+     where (state in ('claimed', 'sending') or state = 'unknown') and state = 'sending'),
     (select count(*)
      from delivery
-     where state in ('claimed', 'sending', 'unknown') and state = 'unknown'),
+     where (state in ('claimed', 'sending') or state = 'unknown') and state = 'unknown'),
     (select count(*) from worker where stopped_at is null and heartbeat_at > $1),
     (select count(*) from bounce where verdict = 'new'),
     (select count(*) from bounce where verdict = 'review')

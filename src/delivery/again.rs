@@ -76,7 +76,7 @@ async fn last(tx: &mut Tx, issue: IssueId, after: i64) -> sqlx::Result<Option<De
             from delivery
             where issue_id = $1
               and id > $2
-              and (state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained'))
+              and (state in ('deferred', 'failed') or state in ('unknown', 'cancelled') or evidence in ('bounced', 'complained'))
             order by id
             limit $3
         ) as chunk";

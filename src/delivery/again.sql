@@ -14,7 +14,7 @@ where issue_id = $1
   and id > $2
   and id <= $3
   -- These words are the ones of the partial index delivery_missing.
-  and (state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained'))
+  and (state in ('deferred', 'failed') or state in ('unknown', 'cancelled') or evidence in ('bounced', 'complained'))
   and (state = 'failed' and cause in ('expired', 'unknown') or state = 'cancelled')
   and coalesce(evidence, '') not in ('bounced', 'complained', 'delivered')
   -- Still, or again, wanted.

@@ -256,7 +256,7 @@ async fn start(
         set state = 'failed', cause = 'expired', worker_id = null, changed_at = $3
         where state = 'deferred'
           -- These words are the ones of the partial index delivery_missing.
-          and (state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained'))
+          and (state in ('deferred', 'failed') or state in ('unknown', 'cancelled') or evidence in ('bounced', 'complained'))
           and issue_id in (
               select id
               from issue

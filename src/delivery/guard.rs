@@ -104,7 +104,7 @@ async fn seen(tx: &mut Tx, issue: IssueId) -> sqlx::Result<Seen> {
         where d.issue_id = $1
           and d.evidence = 'bounced'
           -- These words are the ones of the partial index delivery_missing.
-          and (d.state in ('deferred', 'failed', 'unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
+          and (d.state in ('deferred', 'failed') or d.state in ('unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
           and exists (
               select 1
               from bounce b

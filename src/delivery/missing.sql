@@ -32,7 +32,7 @@ left join subscription s on s.subscriber_id = d.subscriber_id and s.newsletter_i
 where d.issue_id = $1
   and d.id > $2
   -- These words are the ones of the partial index delivery_missing.
-  and (d.state in ('deferred', 'failed', 'unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
+  and (d.state in ('deferred', 'failed') or d.state in ('unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
   -- Who complained got it.
   and (d.state <> 'accepted' or d.evidence = 'bounced')
 order by d.id

@@ -22,7 +22,7 @@ from (
     from delivery d
     where d.issue_id = $1
       -- These words are the ones of the partial index delivery_missing.
-      and (d.state in ('deferred', 'failed', 'unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
+      and (d.state in ('deferred', 'failed') or d.state in ('unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
       and (d.state in ('deferred', 'failed', 'unknown') or d.evidence = 'bounced')
     order by d.id
     limit $3

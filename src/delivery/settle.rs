@@ -179,7 +179,7 @@ pub async fn heartbeat(store: &Store, worker: WorkerId, now: Millis) -> sqlx::Re
         from worker
         where id <> $1
           and heartbeat_at < $2
-          and id in (select worker_id from delivery where state in ('claimed', 'sending', 'unknown'))";
+          and id in (select worker_id from delivery where (state in ('claimed', 'sending') or state = 'unknown'))";
     let silent = |since: Millis| (text, since);
     let mut dead = Vec::new();
     for (text, since) in [silent(claims), silent(wires)] {
@@ -218,7 +218,7 @@ pub async fn settle(store: &Store, evidence: Duration, now: Millis) -> sqlx::Res
         ) as n
         where n.issue_id = delivery.issue_id
           and delivery.state = 'unknown'
-          and delivery.state in ('claimed', 'sending', 'unknown')
+          and (delivery.state in ('claimed', 'sending') or delivery.state = 'unknown')
           and delivery.changed_at <= $1
           and coalesce(n.policy, 'at_least_once') <> 'ask'";
     let done = on!(tx, |c| {
@@ -286,7 +286,7 @@ async fn predecessors(tx: &mut Tx, identity: &Identity) -> sqlx::Result<Vec<Pred
             or id in (
                 select worker_id
                 from delivery
-                where state in ('claimed', 'sending', 'unknown')))";
+                where (state in ('claimed', 'sending') or state = 'unknown')))";
     on!(*tx, |c| sqlx::query_as(text).bind(&identity.host).fetch_all(c).await)
 }
 
@@ -346,7 +346,7 @@ async fn never_written(
              set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
              where worker_id = $1
                and state in ('sending', 'unknown')
-               and state in ('claimed', 'sending', 'unknown')
+               and (state in ('claimed', 'sending') or state = 'unknown')
                and not exists (
                    select 1
                    from json_each($2) as o
@@ -357,7 +357,7 @@ async fn never_written(
              set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
              where worker_id = $1
                and state in ('sending', 'unknown')
-               and state in ('claimed', 'sending', 'unknown')
+               and (state in ('claimed', 'sending') or state = 'unknown')
                and not exists (
                    select 1
                    from json_each_text($2::json) as o
@@ -385,7 +385,7 @@ pub async fn reap(
     let back = "
         update delivery
         set state = 'queued', worker_id = null, changed_at = $2
-        where worker_id = $1 and state = 'claimed' and state in ('claimed', 'sending', 'unknown')";
+        where worker_id = $1 and state = 'claimed' and (state in ('claimed', 'sending') or state = 'unknown')";
     let unknown = "
         update delivery
         set
@@ -396,7 +396,7 @@ pub async fn reap(
             stage = 'dot',
             reply = 'the worker died while the mail may have been on the wire',
             changed_at = $2
-        where worker_id = $1 and state = 'sending' and state in ('claimed', 'sending', 'unknown')
+        where worker_id = $1 and state = 'sending' and (state in ('claimed', 'sending') or state = 'unknown')
         returning id, state";
     let (mut returned, mut lost) = (0, 0);
     for worker in claims {

@@ -7,7 +7,7 @@ union all
 select state, count(*)
 from delivery
 where issue_id = $1
-  and state in ('claimed', 'sending', 'unknown')
+  and (state in ('claimed', 'sending') or state = 'unknown')
   and state <> 'unknown'
 group by state
 union all

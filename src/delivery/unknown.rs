@@ -65,7 +65,7 @@ pub async fn page(
         where d.issue_id = $1
           and d.id > $2
           -- These words are the ones of the partial index delivery_missing.
-          and (d.state in ('deferred', 'failed', 'unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
+          and (d.state in ('deferred', 'failed') or d.state in ('unknown', 'cancelled') or d.evidence in ('bounced', 'complained'))
           and (d.state = 'unknown' or d.state = 'failed' and d.cause in ('unknown', 'poison'))
         order by d.id
         limit $3";

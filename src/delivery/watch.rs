@@ -170,7 +170,7 @@ pub async fn give_back_claims(
     let text = "
         update delivery
         set state = 'queued', worker_id = null, changed_at = $2
-        where worker_id = $1 and state = 'claimed' and state in ('claimed', 'sending', 'unknown')";
+        where worker_id = $1 and state = 'claimed' and (state in ('claimed', 'sending') or state = 'unknown')";
     on!(*tx, |c| {
         let done = sqlx::query(text).bind(worker).bind(now).execute(c).await?;
         Ok(done.rows_affected())

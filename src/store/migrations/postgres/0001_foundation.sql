@@ -250,8 +250,8 @@ create table delivery (
 );
 -- Narrow indexes: the claim, the reaper, who did not get it.
 create index delivery_due on delivery (issue_id, next_at, id) where state in ('queued', 'deferred');
-create index delivery_held on delivery (issue_id, state, worker_id) where state in ('claimed', 'sending', 'unknown');
-create index delivery_missing on delivery (issue_id, id) where state in ('deferred', 'failed', 'unknown', 'cancelled') or evidence in ('bounced', 'complained');
+create index delivery_held on delivery (issue_id, state, worker_id) where state in ('claimed', 'sending') or state = 'unknown';
+create index delivery_missing on delivery (issue_id, id) where state in ('deferred', 'failed') or state in ('unknown', 'cancelled') or evidence in ('bounced', 'complained');
 -- Refused for good, and not yet counted for its reader.
 create index delivery_refused on delivery (id) where state = 'failed' and cause = 'permanent' and evidence is null;
 
