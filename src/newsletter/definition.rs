@@ -8,7 +8,8 @@ use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_templates::brand::choice::Choice;
 use rundbrief_templates::language::Language;
 use rundbrief_templates::publication::{Imprint, Publication};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::field::{
     Address, Count, Days, Expression, HardBounces, Line, ListId, Mails, Minutes, ProbeDays, Score,
@@ -99,12 +100,31 @@ pub struct Sender {
     /// The name in `From:`.
     pub name: Line,
     /// The address in `From:`; DKIM must sign for its domain.
+    #[serde(deserialize_with = "from")]
     pub address: EmailAddress,
     /// Where a reader's answer goes: a mailbox that somebody reads.
+    #[serde(deserialize_with = "reply_to")]
     pub reply_to: EmailAddress,
     /// The identifier in `List-Id:` (RFC 2919); `slug.domain-of-the-address` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list_id: Option<ListId>,
+}
+
+fn from<'de, D: Deserializer<'de>>(value: D) -> Result<EmailAddress, D::Error> {
+    mailbox("address", value)
+}
+
+fn reply_to<'de, D: Deserializer<'de>>(value: D) -> Result<EmailAddress, D::Error> {
+    mailbox("reply_to", value)
+}
+
+/// Reads an address; a refusal names the field and what stands there.
+fn mailbox<'de, D: Deserializer<'de>>(field: &str, value: D) -> Result<EmailAddress, D::Error> {
+    let text = String::deserialize(value)?;
+    EmailAddress::parse(&text).map_err(|error| {
+        let example = "redaktion@example.de";
+        D::Error::custom(format!("sender.{field}: {text:?} {error}; allowed: one as in {example}"))
+    })
 }
 
 /// What goes into an issue, and where.
@@ -335,6 +355,13 @@ impl Definition {
             for (field, url) in [("url", Some(&logo.url)), ("dark_url", logo.dark_url.as_ref())] {
                 let web = url.filter(|url| url.starts_with("https://"));
                 if let Some(Err(what)) = web.map(|url| Address::parse(url)) {
+                    faults.push(("brand.logo", field, what));
+                }
+                // What a mail carries is named anew in each; no file can know it.
+                if let Some(url) = url.filter(|url| url.starts_with("cid:")) {
+                    let what = format!(
+                        "{url:?} names a part of a mail; allowed: https://…, which goes along where pictures = \"embedded\""
+                    );
                     faults.push(("brand.logo", field, what));
                 }
             }

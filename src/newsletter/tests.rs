@@ -78,7 +78,10 @@ fn a_mistake_is_answered_with_line_and_remedy() {
     ));
     let line = 1 + EXAMPLE.lines().position(|line| line.contains("newsletter@example.de")).unwrap();
     let said = fault("newsletter@example.de", "newsletter");
-    assert!(said.starts_with(&format!("stadt.toml:{line}: has no @")), "{said}");
+    let what = format!("stadt.toml:{line}: sender.address: \"newsletter\" has no @; allowed");
+    assert!(said.starts_with(&what), "{said}");
+    let said = fault("reply_to = \"redaktion@example.de\"", "reply_to = \"redaktion@\"");
+    assert!(said.contains("sender.reply_to: \"redaktion@\" has nothing after the @"), "{said}");
     assert!(fault("https://www.example.de/datenschutz", "/datenschutz").contains("no web address"));
     assert!(
         fault("# undo_minutes = 2", "undo_minutes = 99999").contains("allowed: 0 to 10080 minutes")
@@ -120,9 +123,15 @@ fn addresses_and_the_logo_are_what_every_reader_reaches() {
     let first = 2 + EXAMPLE.lines().position(|line| line == "base = \"town\"").unwrap() + 1;
     parse(&EXAMPLE.replacen("base = \"town\"", &table(logo), 1), Path::new("x")).unwrap();
     for (line, old, new, what) in [
-        (0, "https://www", "javascript:alert(1)//www", "allowed: https://… or cid:…"),
-        (0, "https://www", "http://www", "allowed: https://… or cid:…"),
-        (0, "https://www", "file:///www", "allowed: https://… or cid:…"),
+        (
+            0,
+            "https://www",
+            "javascript:alert(1)//www",
+            "no address of a picture; allowed: https://…",
+        ),
+        (0, "https://www", "http://www", "no address of a picture; allowed: https://…"),
+        (0, "https://www", "file:///www", "no address of a picture; allowed: https://…"),
+        (0, "https://www", "cid:www", "names a part of a mail; allowed: https://…"),
         (0, "https://www", "https://u:p@www", "has a name or a password"),
         (0, "https://www.example.de", "https://10.0.0.7", "an address of a private network"),
         (1, "Stadt", " ", "is empty; say what the logo says"),

@@ -157,8 +157,7 @@ impl Logo {
         let picture = |url: &str| ["https://", "cid:"].iter().any(|start| url.starts_with(start));
         for (field, url) in [("url", Some(&self.url)), ("dark_url", self.dark_url.as_ref())] {
             if let Some(url) = url.filter(|url| !picture(url)) {
-                let what =
-                    format!("{url:?} is no address of a picture; allowed: https://… or cid:…");
+                let what = format!("{url:?} is no address of a picture; allowed: https://…");
                 faults.push((field, what));
             }
         }
