@@ -219,10 +219,16 @@ fn say_end(context: &Context, issue: &Issue, sums: &Sums, left: usize) {
     if left > 0 {
         context.output.remark(format!("{left} mails were on the wire without a reply: unknown"));
     }
-    let waiting = sums.queued + sums.deferred;
-    if waiting > 0 {
+    if sums.deferred > 0 {
         context.output.remark(format!(
-            "{waiting} wait for a later try, as receivers asked for. `rundbrief run` sends them at their time; so does this command, run again then"
+            "{} wait for a later try, as receivers asked for. `rundbrief run` sends them at their time; so does this command, run again then",
+            sums.deferred
+        ));
+    }
+    if sums.queued > 0 && issue.state == State::Sending {
+        context.output.remark(format!(
+            "{} were not sent yet and stay queued. `rundbrief run` sends them; so does this command, run again",
+            sums.queued
         ));
     }
     if !sums.add_up() {
