@@ -9,6 +9,7 @@ pub mod slug;
 use std::fmt;
 use std::str::FromStr;
 
+use rundbrief_templates::publication::dialled;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -253,6 +254,9 @@ impl Html {
     }
 }
 
+/// Digits that a telephone number has at least, as in 115.
+const NUMBER_MIN: usize = 3;
+
 /// An address a reader can follow: `https`, `http`, `mailto` or `tel`, absolute and normalised.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -260,7 +264,9 @@ pub struct WebAddress(String);
 
 /// Why a text is no address a reader can follow.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no web address; it needs to begin with https://, http://, mailto: or tel:")]
+#[error(
+    "{0:?} is no web address; it needs to begin with https://, http://, mailto: or tel: and to say what follows"
+)]
 pub struct NoWebAddress(String);
 
 /// Takes a name and a password out of an address; says whether there were any.
@@ -276,11 +282,13 @@ impl WebAddress {
         let refuse = || NoWebAddress(text.chars().take(200).collect());
         let mut url = Url::parse(text.trim()).map_err(|_| refuse())?;
         hide_credentials(&mut url);
-        match url.scheme() {
-            "http" | "https" if url.has_host() => Ok(Self(url.into())),
-            "mailto" | "tel" => Ok(Self(url.into())),
-            _ => Err(refuse()),
-        }
+        let address = match url.scheme() {
+            "http" | "https" if url.has_host() => Some(Self(url.into())),
+            "mailto" if !url.path().is_empty() || url.query().is_some() => Some(Self(url.into())),
+            "tel" => number(url.path()).map(|number| Self(format!("tel:{number}"))),
+            _ => None,
+        };
+        address.ok_or_else(refuse)
     }
 
     /// The address as it stands in a `href`.
@@ -292,6 +300,18 @@ impl WebAddress {
     pub fn is_web(&self) -> bool {
         self.0.starts_with("http")
     }
+}
+
+/// What is dialled of the path of a `tel:` address; blanks, brackets and parameters go.
+fn number(path: &str) -> Option<String> {
+    let path = path.split(';').next().unwrap_or_default();
+    let mut parts = path.split('%');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    // Two digits behind a percent sign are a character that is none to dial.
+    plain.extend(parts.filter_map(|part| part.get(2..)));
+    let number = dialled(&plain);
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    (digits >= NUMBER_MIN).then_some(number)
 }
 
 impl fmt::Display for WebAddress {
@@ -329,6 +349,19 @@ mod tests {
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
         assert!(json.contains(r#""published_at":"2026-11-23T08:00:00Z""#));
+    }
+
+    #[test]
+    fn a_telephone_number_is_what_is_dialled() {
+        let number = |text: &str| WebAddress::parse(text).map(String::from).ok();
+        let right = Some("tel:+4930123".to_owned());
+        assert_eq!(number("tel:+49 30 123"), right);
+        assert_eq!(number("tel:+49%20(0)30%2F123;ext=7"), right);
+        assert_eq!(number("tel:115").as_deref(), Some("tel:115"));
+        assert_eq!(number("mailto:?subject=Hafen").as_deref(), Some("mailto:?subject=Hafen"));
+        for bad in ["tel:", "tel:+", "tel:keine", "mailto:"] {
+            assert_eq!(number(bad), None, "{bad}");
+        }
     }
 
     #[test]

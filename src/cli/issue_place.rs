@@ -1,6 +1,7 @@
 //! `rundbrief issue place`: a quote, a button, a divider or a heading between the articles
 //! of a draft. `issue show` numbers the places, `issue edit --remove` takes out again.
 
+use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::person::Language;
 
 use super::exit::{Code, Fault};
@@ -19,6 +20,19 @@ const NAME_MAX: usize = 120;
 const HEADING_MAX: usize = 120;
 /// Characters of a button: two lines on a phone.
 const BUTTON_MAX: usize = 60;
+
+/// Quotation marks that stand around a quote.
+const MARKS: [(char, char); 9] = [
+    ('„', '“'),
+    ('„', '”'),
+    ('“', '”'),
+    ('"', '"'),
+    ('»', '«'),
+    ('«', '»'),
+    ('‚', '‘'),
+    ('‘', '’'),
+    ('›', '‹'),
+];
 
 /// What to put, and where.
 #[derive(Debug, clap::Args)]
@@ -95,8 +109,8 @@ fn line(what: What) -> anyhow::Result<(usize, Line)> {
     Ok(match what {
         What::Quote { text, by, language, place } => {
             let quote = Quote {
-                text: words(&text, "the quote", QUOTE_MAX)?,
-                by: by.map(|by| words(&by, "--by", NAME_MAX)).transpose()?,
+                text: words(unquoted(&text), "the quote", QUOTE_MAX)?,
+                by: by.map(|by| words(undashed(&by), "--by", NAME_MAX)).transpose()?,
                 language: language.map(|tag| spoken(&tag)).transpose()?,
             };
             (place.after, Line::Block(Block::Quote(quote)))
@@ -121,7 +135,30 @@ fn target(url: &str) -> anyhow::Result<WebAddress> {
         let message = format!("the button leads to {url}; https:// is allowed, http:// is not");
         return Err(Fault::new(Code::Usage, message).into());
     }
+    if let Some(rest) = url.as_str().strip_prefix("mailto:") {
+        let whom = rest.split('?').next().unwrap_or_default();
+        if let Some(error) = whom.split(',').find_map(|one| EmailAddress::parse(one).err()) {
+            let message = format!("the button leads to {url}; {whom:?} {error}");
+            return Err(Fault::new(Code::Usage, message).into());
+        }
+    }
     Ok(url)
+}
+
+/// Without the quotation marks around it, which the layout sets itself.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let inside = |(open, close): &(char, char)| {
+        let inside = text.strip_prefix(*open)?.strip_suffix(*close)?;
+        // Two quotations with words between them are not one.
+        (!inside.contains([*open, *close])).then_some(inside)
+    };
+    MARKS.iter().find_map(inside).unwrap_or(text)
+}
+
+/// Without the dash that stands before a name, which the layout sets itself.
+fn undashed(name: &str) -> &str {
+    name.trim_start_matches(|c: char| c.is_whitespace() || "–—―-".contains(c))
 }
 
 /// One line that says something.
@@ -145,4 +182,34 @@ fn spoken(tag: &str) -> anyhow::Result<String> {
         Fault::new(Code::Usage, message)
     })?;
     Ok(known.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_sets_marks_and_dash() {
+        for quoted in ["„Ja, gern.“", " \"Ja, gern.\" ", "»Ja, gern.«", "“Ja, gern.”", "Ja, gern."]
+        {
+            assert_eq!(unquoted(quoted), "Ja, gern.");
+        }
+        for kept in ["„Ja“ und „Nein“", "\"Ja\" und \"Nein\"", "Er sagte „Ja“", "\""] {
+            assert_eq!(unquoted(kept), kept);
+        }
+        assert_eq!(unquoted("„Er sagte ‚Ja‘.“"), "Er sagte ‚Ja‘.");
+        assert_eq!(undashed("– Jana Muster-Hafen"), "Jana Muster-Hafen");
+    }
+
+    #[test]
+    fn a_button_leads_to_somebody() {
+        let leads = |url: &str| target(url).map(String::from).map_err(|error| error.to_string());
+        assert_eq!(leads("tel:+49 30 123").as_deref(), Ok("tel:+4930123"));
+        let mail = "mailto:rathaus@example.org?subject=Hafen";
+        assert_eq!(leads(mail).as_deref(), Ok(mail));
+        assert!(leads("mailto:").unwrap_err().contains("is no web address"));
+        assert!(leads("tel:").unwrap_err().contains("is no web address"));
+        let said = leads("mailto:rathaus").unwrap_err();
+        assert!(said.ends_with("\"rathaus\" has no @"), "{said}");
+    }
 }

@@ -69,3 +69,14 @@ impl Imprint {
             .collect()
     }
 }
+
+/// Digits and a leading plus, as `tel:` wants them (RFC 3966).
+pub fn dialled(phone: &str) -> String {
+    let mut out = String::new();
+    for c in phone.replace("(0)", "").chars() {
+        if c.is_ascii_digit() || (c == '+' && out.is_empty()) {
+            out.push(c);
+        }
+    }
+    out
+}

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::flow::{Flow, Level};
 use crate::issue::Link;
 use crate::look::{self, Look};
-use crate::publication::{Imprint, Publication};
+use crate::publication::{Imprint, Publication, dialled};
 
 /// What the foot says.
 pub struct Foot<'a> {
@@ -134,17 +134,6 @@ fn persons(imprint: &Imprint, look: &Look<'_>) -> Vec<String> {
         Some(format!("{before}: {value}"))
     });
     filled.collect()
-}
-
-/// Digits and a leading plus, as `tel:` wants them (RFC 3966).
-fn dialled(phone: &str) -> String {
-    let mut out = String::new();
-    for c in phone.replace("(0)", "").chars() {
-        if c.is_ascii_digit() || (c == '+' && out.is_empty()) {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// The host of an address, as its words.
