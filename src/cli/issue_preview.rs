@@ -94,7 +94,9 @@ pub async fn run(context: &Context, open: &Open, arguments: Arguments) -> anyhow
         written.push(write(folder, &format!("article-{}.html", piece.name), page.as_bytes())?);
     }
     let sender = desk.newsletter.definition.sender.name.as_str();
-    let lines = inbox::lines(sender, &issue.subject, &issue.preheader);
+    let zone = desk.newsletter.definition.time_zone.zone();
+    let today = zone.to_datetime(subscriber::now().timestamp()).date();
+    let lines = inbox::lines(sender, &issue.subject, &desk.material().beside(today)?);
     for line in &lines {
         context.output.remark(format_args!("{:<8} {}", line.inbox, line.shows));
     }

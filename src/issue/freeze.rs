@@ -4,6 +4,7 @@
 use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rundbrief_templates::issue::Issue as Page;
 use rundbrief_templates::mail::Mail;
 use rundbrief_templates::slot::Slots;
 
@@ -96,6 +97,22 @@ impl Material<'_> {
     /// # Errors
     /// The brand's colours do not read well on each other.
     pub fn render(&self, date: Date, slots: &Slots) -> anyhow::Result<Mail> {
+        let brand = enclosure::brand(self.definition, self.pictures, self.office)?;
+        let language = self.definition.language;
+        Ok(rundbrief_templates::issue::render(&self.page(date), &brand, language, slots))
+    }
+
+    /// What an inbox shows beside the subject.
+    ///
+    /// # Errors
+    /// The brand's colours do not read well on each other.
+    pub fn beside(&self, date: Date) -> anyhow::Result<String> {
+        let brand = enclosure::brand(self.definition, self.pictures, self.office)?;
+        let language = self.definition.language;
+        Ok(rundbrief_templates::issue::beside(&self.page(date), &brand, language))
+    }
+
+    fn page(&self, date: Date) -> Page {
         let front = Front {
             number: self.issue.number,
             subject: &self.issue.subject,
@@ -103,9 +120,7 @@ impl Material<'_> {
             date,
         };
         let content = &self.issue.content.0;
-        let page = render::page(self.definition, front, content, self.pieces, self.office);
-        let brand = enclosure::brand(self.definition, self.pictures, self.office)?;
-        Ok(rundbrief_templates::issue::render(&page, &brand, self.definition.language, slots))
+        render::page(self.definition, front, content, self.pieces, self.office)
     }
 
     /// The letter as it would be frozen now.

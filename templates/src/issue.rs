@@ -239,6 +239,11 @@ pub(crate) fn tidy_publication(publication: &Publication) -> Publication {
     tidy::publication(publication)
 }
 
+/// What an inbox shows beside the subject: the preheader, and headlines behind a short one.
+pub fn beside(issue: &Issue, brand: &Brand, language: Language) -> String {
+    render::beside(&tidy::issue(issue), brand, language)
+}
+
 /// The mail of an issue, with slots where a reader's own data goes.
 pub fn render(issue: &Issue, brand: &Brand, language: Language, slots: &Slots) -> Mail {
     let issue = tidy::issue(issue);

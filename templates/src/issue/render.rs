@@ -27,7 +27,7 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
     let issue = &fitted.issue;
     let whole = issue.web_version.clone().unwrap_or_else(|| slots.mark(Slot::WebVersion));
     let head = head(issue, &look);
-    let foot = foot(issue, &look, slots, &whole);
+    let mut foot = foot(issue, &look, slots, &whole);
     let preheader = preheader(issue, &look, &head);
     let rows = html! {
         (masthead::html(&head, &look))
@@ -52,7 +52,9 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
     flow.paragraph(said.unwrap_or(&preheader));
     text(fitted, &look, slots, &head, &whole, &mut flow);
     if fitted.shortened {
-        words::text(&note(&look, &whole), &mut flow);
+        // The note says it, so the foot need not.
+        flow.link(look.words.shortened, &whole);
+        foot.links.retain(|link| link.url != whole);
     }
     flow.rule();
     footer::text(&foot, &look, &mut flow);
@@ -61,6 +63,12 @@ pub(super) fn mail(fitted: &Fitted, brand: &Brand, language: Language, slots: &S
         text: flow.finish(),
         html: sheet::document(&sheet, &look).into_string(),
     }
+}
+
+/// What an inbox shows beside the subject.
+pub(super) fn beside(issue: &Issue, brand: &Brand, language: Language) -> String {
+    let look = Look::new(brand, language);
+    preheader(issue, &look, &head(issue, &look))
 }
 
 fn head<'a>(issue: &'a Issue, look: &Look<'_>) -> Head<'a> {

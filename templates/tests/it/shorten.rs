@@ -40,8 +40,11 @@ fn a_long_issue_loses_words_first_and_says_so() {
     assert!(mail.html.len() <= HTML_BYTES);
     for part in [&mail.html, &mail.text] {
         assert!(part.contains("Nachricht Nummer 24"), "every article is still there");
-        assert!(part.contains("Ganze Ausgabe im Browser lesen"));
+        assert!(part.contains("Diese Ausgabe ist lang."));
     }
+    assert!(mail.html.contains("Ganze Ausgabe im Browser lesen"));
+    let whole = "https://www.musterhafen.example.org/archive/hafenpost/13\n";
+    assert_eq!(mail.text.matches(whole).count(), 1, "{}", mail.text);
 }
 
 #[test]
