@@ -14,10 +14,12 @@ use url::Url;
 use super::content::{Block, Button};
 use super::freeze::Material;
 use super::preflight::Finding;
+use super::render;
 use super::wording::says_nothing;
 use crate::source::charset;
 use crate::source::fetch::{Client, Error};
 use crate::source::head::Head;
+use crate::source::reach;
 use crate::store::Store;
 use crate::store::value::Millis;
 use crate::{on, read, row};
@@ -47,9 +49,12 @@ row! {
     }
 }
 
-/// Every web address a reader of the issue can follow, and where it stands; our own
-/// pages are not public yet and are left out.
-pub fn addresses(material: &Material<'_>) -> BTreeMap<String, String> {
+/// Web addresses, and every place that each stands at.
+type Wanted = BTreeMap<String, BTreeSet<String>>;
+
+/// Every web address a reader of the issue can follow or a logo comes from, and where it
+/// stands; our own pages are not public yet and are left out.
+fn addresses(material: &Material<'_>) -> Wanted {
     let definition = material.definition;
     let foot = [
         ("home_url", definition.home_url.as_ref()),
@@ -62,8 +67,7 @@ pub fn addresses(material: &Material<'_>) -> BTreeMap<String, String> {
         .filter_map(|(place, url)| Some((url?.as_str().to_owned(), place.to_owned())));
     let articles = material.pieces.iter().flat_map(|piece| {
         let record = &piece.record;
-        let own = record.url.iter().filter(|_| record.body.is_empty());
-        let links = record.links.iter().map(|link| &link.url).chain(own);
+        let links = record.links.iter().map(|link| &link.url).chain(render::source(record));
         let links = links.filter(|url| url.is_web());
         links.map(|url| (url.as_str().to_owned(), record.title.clone()))
     });
@@ -71,7 +75,28 @@ pub fn addresses(material: &Material<'_>) -> BTreeMap<String, String> {
         .filter(|button| button.url.is_web())
         .map(|button| (button.url.as_str().to_owned(), format!("button {:?}", button.text)));
     let own = |url: &str| Url::parse(url).is_ok_and(|url| material.office.owns(&url));
-    foot.chain(articles).chain(buttons).filter(|(url, _)| !own(url)).collect()
+    let mut wanted = Wanted::new();
+    for (url, place) in foot.chain(logos(material)).chain(articles).chain(buttons) {
+        if !own(&url) {
+            wanted.entry(url).or_default().insert(place);
+        }
+    }
+    wanted
+}
+
+/// The logo, light and dark, but for what goes along with the mail.
+fn logos(material: &Material<'_>) -> impl Iterator<Item = (String, String)> {
+    let logo = material.definition.brand.logo.as_ref();
+    let urls = logo.map(|logo| [("url", Some(&logo.url)), ("dark_url", logo.dark_url.as_ref())]);
+    let linked = |url: &String| {
+        url.starts_with("https://")
+            && material.pictures.iter().all(|picture| picture.logo.as_ref() != Some(url))
+    };
+    urls.into_iter().flatten().filter_map(move |(field, url)| {
+        let url = url.filter(|url| linked(url))?;
+        // As it is asked: what is remembered goes by the address in this form.
+        Some((String::from(Url::parse(url).ok()?), format!("brand.logo.{field}")))
+    })
 }
 
 fn buttons<'m>(material: &Material<'m>) -> impl Iterator<Item = &'m Button> + use<'m> {
@@ -101,20 +126,25 @@ pub async fn check(
     let open = wanted.keys().filter(|address| known.iter().all(|one| one.address != **address));
     let vague = vague(material);
     let asked = ask(client, open, &vague, now).await;
-    let nobody = asked.len() > 1 && asked.iter().all(|one| one.why.starts_with(UNREACHABLE));
-    if nobody {
-        return Ok(vec![Finding::look(
-            "links",
-            format!("none of {} could be reached", asked.len()),
-            "is this machine online? check again when it is",
-        )]);
+    // What is private is so online as well as offline.
+    let (private, mut public): (Vec<_>, Vec<_>) =
+        asked.into_iter().partition(|one| one.why == PRIVATE);
+    let cut_off = |one: &Known| one.why.starts_with(UNREACHABLE);
+    let offline = (public.len() > 1 && public.iter().all(cut_off)).then_some(public.len());
+    if offline.is_some() {
+        public.clear();
     }
     // What failed on the way may work in a minute: it is asked again next time.
-    let lasting: Vec<&Known> =
-        asked.iter().filter(|one| one.dead != 0 || !one.why.starts_with(UNREACHABLE)).collect();
+    let lasting = public.iter().filter(|one| one.dead != 0 || !cut_off(one));
+    let lasting: Vec<&Known> = lasting.chain(&private).collect();
     remember(store, &lasting).await?;
-    known.extend(asked);
-    Ok(findings(&wanted, &known))
+    known.extend(private.into_iter().chain(public));
+    let mut findings = findings(&wanted, &known);
+    findings.extend(offline.map(|asked| {
+        let what = format!("none of {asked} could be reached");
+        Finding::look("links", what, "is this machine online? check again when it is")
+    }));
+    Ok(findings)
 }
 
 /// What earlier checks found dead, without asking anybody.
@@ -132,21 +162,33 @@ pub async fn believed(
     Ok(findings(&wanted, &known))
 }
 
-fn findings(wanted: &BTreeMap<String, String>, known: &[Known]) -> Vec<Finding> {
-    let finding = |one: &Known| {
-        let place = wanted.get(&one.address).filter(|_| !one.why.is_empty())?;
+/// A finding for each place that leads to an address with something against it.
+fn findings(wanted: &Wanted, known: &[Known]) -> Vec<Finding> {
+    // What its letters alone give away is found without asking.
+    let said = |one: &Known| {
+        one.why == PRIVATE
+            && Url::parse(&one.address).is_ok_and(|url| reach::hidden(&url).is_some())
+    };
+    let against = known.iter().filter(|one| !one.why.is_empty() && !said(one));
+    let places = against.flat_map(|one| {
+        wanted.get(&one.address).into_iter().flatten().map(move |place| (one, place))
+    });
+    let finding = |(one, place): (&Known, &String)| {
         let what = format!("links to {}, {}", one.address, one.why);
-        Some(if one.dead != 0 {
+        if one.dead != 0 {
             Finding::blocks(place, what, "correct the link at its source, or take it out")
         } else {
             Finding::look(place, what, "open it in a browser")
-        })
+        }
     };
-    known.iter().filter_map(finding).collect()
+    places.map(finding).collect()
 }
 
 /// What stands before the reason when no connection was had: it may be our own network.
 const UNREACHABLE: &str = "which cannot be reached";
+
+/// Why an address of a private network is dead.
+const PRIVATE: &str = "which no reader can reach";
 
 /// Addresses behind words that do not name them: their pages are read, so that a title can
 /// be proposed.
@@ -166,7 +208,7 @@ pub async fn titles(
     store: &Store,
     material: &Material<'_>,
 ) -> sqlx::Result<BTreeMap<String, String>> {
-    let wanted = vague(material).into_iter().map(|address| (address, String::new())).collect();
+    let wanted = vague(material).into_iter().map(|address| (address, BTreeSet::new())).collect();
     let known = known(store, &wanted).await?;
     let titled = known.into_iter().filter(|one| !one.title.is_empty());
     Ok(titled.map(|one| (one.address, one.title)).collect())
@@ -222,7 +264,7 @@ fn judge(error: &Error) -> (bool, String) {
             (true, format!("which is gone ({})", status.as_u16()))
         }
         Error::Status { status, .. } => (false, format!("which answers {}", status.as_u16())),
-        Error::NotPublic(_) | Error::Scheme(_) => (true, "which no reader can reach".to_owned()),
+        Error::NotPublic(_) | Error::Scheme(_) => (true, PRIVATE.to_owned()),
         Error::Redirects(_) => (false, "which redirects without end".to_owned()),
         Error::TooLarge(_) => (false, String::new()),
         Error::TooSlow(_) => (false, "which answers too slowly".to_owned()),
@@ -231,7 +273,7 @@ fn judge(error: &Error) -> (bool, String) {
     }
 }
 
-async fn known(store: &Store, wanted: &BTreeMap<String, String>) -> sqlx::Result<Vec<Known>> {
+async fn known(store: &Store, wanted: &Wanted) -> sqlx::Result<Vec<Known>> {
     let mut known = Vec::new();
     for address in wanted.keys() {
         let row: Option<Known> = read!(store, |db| sqlx::query_as(

@@ -8,10 +8,11 @@ use rundbrief_templates::issue::{
 
 use super::archive::Piece;
 use super::content::{self, Content, Form, Item};
-use crate::article::{self, Moment, Record};
+use crate::article::{self, Moment, Record, WebAddress};
 use crate::letter::address::Office;
 use crate::newsletter::definition::{Definition, Pictures};
 use crate::source::picture::NARROW;
+use crate::source::{block, prose};
 
 /// More articles than this are shown with small pictures.
 const LARGE_PICTURES: usize = 3;
@@ -55,7 +56,7 @@ pub fn page(
             }
         })
     };
-    let block = |block: &content::Block, section: Option<&str>| match block {
+    let placed = |block: &content::Block, section: Option<&str>| match block {
         content::Block::Article(item) => article(item, section),
         content::Block::Quote(quote) => Some(Block::Quote(said(quote))),
         content::Block::Button(button) => Some(Block::Button(pressed(button))),
@@ -66,7 +67,7 @@ pub fn page(
         blocks: section
             .blocks
             .iter()
-            .filter_map(|one| block(one, section.title.as_deref()))
+            .filter_map(|one| placed(one, section.title.as_deref()))
             .collect(),
     };
     Page {
@@ -128,7 +129,7 @@ fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {
         subtitle: record.subtitle.clone(),
         teaser: record.teaser.clone(),
         image: record.images.iter().find_map(|image| picture(image, form, place)),
-        url: url(place, piece),
+        url: read_on(place, piece),
         link_text: None,
         links: Vec::new(),
         language: record.language.clone(),
@@ -168,7 +169,27 @@ fn picture(image: &article::Image, form: TeaserForm, place: &Place<'_>) -> Optio
     })
 }
 
-/// The article's page in our archive; where it has no text of its own, its source.
+/// Where a teaser leads on; nowhere, if all is said in the mail.
+fn read_on(place: &Place<'_>, piece: &Piece) -> Option<String> {
+    let ours = || place.office.article(&place.definition.slug, place.number, &piece.name);
+    let source = source(&piece.record).map(|source| source.as_str().to_owned());
+    source.or_else(|| says_more(&piece.record).then(ours))
+}
+
+/// The source of an article of which we have no more than the teaser: readers are led there.
+pub fn source(record: &Record) -> Option<&WebAddress> {
+    record.url.as_ref().filter(|_| record.body.is_empty() || !says_more(record))
+}
+
+/// Whether the page of an article has more than its teaser: words, pictures, links.
+fn says_more(record: &Record) -> bool {
+    let body = block::text_of(record.body.as_str());
+    let more = !body.is_empty() && body != prose::squeeze(&record.teaser);
+    let pictures = record.images.iter().filter(|image| image.file.is_some()).count();
+    more || pictures > 1 || !record.links.is_empty()
+}
+
+/// An event's page in our archive; where it has no text of its own, its source.
 fn url(place: &Place<'_>, piece: &Piece) -> Option<String> {
     if piece.record.body.is_empty()
         && let Some(source) = &piece.record.url

@@ -11,11 +11,13 @@ use axum::routing::any;
 use jiff::SignedDuration;
 use rundbrief::article::entry::{self, Identity};
 use rundbrief::article::{self, Link, Record, WebAddress};
+use rundbrief::issue::content::{Block, Button};
 use rundbrief::issue::freeze::Material;
 use rundbrief::issue::preflight::Finding;
 use rundbrief::issue::{archive, due, link};
 use rundbrief::source::fetch::Client;
 use rundbrief::source::reach::Reach;
+use rundbrief_templates::brand::Logo;
 
 use crate::app::{App, on_both};
 use crate::issue::{apply, composed, monday, office};
@@ -23,6 +25,7 @@ use crate::issue::{apply, composed, monday, office};
 on_both![
     links_are_asked_once_and_judged,
     a_link_called_here_is_proposed_the_title_of_its_page,
+    a_dead_link_is_named_wherever_it_stands,
     an_offline_machine_blocks_nothing,
 ];
 
@@ -130,6 +133,24 @@ async fn a_link_called_here_is_proposed_the_title_of_its_page(app: App) {
     assert_eq!(remedy("gone"), "let its words name the target");
 }
 
+async fn a_dead_link_is_named_wherever_it_stands(app: App) {
+    let newsletter = apply(&app, "").await;
+    let (site, _) = site().await;
+    let gone = format!("{site}/gone");
+    article(&app, "Der ganze Plan", std::slice::from_ref(&gone)).await;
+    let mut issue = composed(&app, &newsletter).await.unwrap();
+    let url = WebAddress::parse(&gone).unwrap();
+    let button = Block::Button(Button { text: "Plan ansehen".to_owned(), url });
+    issue.content.0.sections[0].blocks.push(button);
+    let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
+    let (definition, office) = (&newsletter.definition, &office());
+    let material = Material { issue: &issue, definition, pieces: &pieces, office, pictures: &[] };
+    let found = link::check(&app.store, &client(), &material, monday()).await.unwrap();
+    let places: Vec<&str> =
+        found.iter().filter(|one| one.what.contains(&gone)).map(|one| &*one.place).collect();
+    assert_eq!(places, ["Neue Radwege", "button \"Plan ansehen\""]);
+}
+
 async fn an_offline_machine_blocks_nothing(app: App) {
     let newsletter = apply(&app, "").await;
     // Nobody listens there: bound and let go.
@@ -142,7 +163,16 @@ async fn an_offline_machine_blocks_nothing(app: App) {
     definition.privacy_url = rundbrief::newsletter::field::Address::parse(nowhere).unwrap();
     definition.home_url = None;
     definition.accessibility_url = None;
-    article(&app, "Der ganze Plan", &[format!("http://{closed}/plan")]).await;
+    definition.brand.logo = Some(Logo {
+        url: "https://www.example.invalid/logo.png".to_owned(),
+        dark_url: None,
+        alt: "Stadt Musterhafen".to_owned(),
+        width: 180,
+        height: 48,
+    });
+    // What is private is no sign of a network that works.
+    let links = [format!("http://{closed}/plan"), "http://10.0.0.7/plan".to_owned()];
+    article(&app, "Der ganze Plan", &links).await;
     let issue = composed(&app, &newsletter).await.unwrap();
     let office = &office();
     let pieces = archive::pieces(&app.store, issue.id.0).await.unwrap();
@@ -151,6 +181,9 @@ async fn an_offline_machine_blocks_nothing(app: App) {
     let client = client();
     let found = link::check(&app.store, &client, &material, monday()).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].what, "none of 2 could be reached");
+    assert_eq!(found[0].what, "none of 3 could be reached");
     assert!(link::believed(&app.store, &material, monday()).await.unwrap().is_empty());
+    let findings = due::findings(&app.store, &issue, &newsletter, office, monday()).await.unwrap();
+    let private = findings.iter().filter(|one| one.what.contains("10.0.0.7"));
+    assert_eq!(private.count(), 1, "{findings:?}");
 }
