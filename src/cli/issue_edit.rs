@@ -8,12 +8,14 @@ use serde_json::json;
 use super::exit::{Code, Fault};
 use super::issue::{issue_named, note, object};
 use super::{Context, Open, subscriber};
-use crate::article::ArticleId;
-use crate::issue::compose::Draft;
-use crate::issue::content::Block;
-use crate::issue::{Issue, draft};
+use crate::article::{ArticleId, Record};
+use crate::issue::compose::{self, Draft};
+use crate::issue::content::{Block, Content};
+use crate::issue::draft::Newer;
+use crate::issue::{Issue, archive, draft};
 
-/// What to change; what is not named stays.
+/// What to change; what is not named stays. A subject and a preheader that are still those
+/// that were proposed follow the articles.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Its number, or newsletter/number
@@ -33,6 +35,9 @@ pub struct Arguments {
     /// Put an article first of its section
     #[arg(long, value_name = "ARTICLE")]
     first: Vec<ArticleId>,
+    /// Take the present revision of its articles
+    #[arg(long)]
+    refresh: bool,
     /// Take out a quote, a button, a divider or a heading, by its place in `issue show`
     #[arg(long, value_name = "PLACE")]
     remove: Vec<usize>,
@@ -66,14 +71,47 @@ pub async fn run(context: &Context, open: &Open, arguments: Arguments) -> anyhow
         section.blocks.sort_by_key(|block| !among(block, &arguments.first));
     }
     content.sections.retain(|section| !section.blocks.is_empty());
+    let newer = match arguments.refresh {
+        true => draft::newer(&open.store, issue).await?,
+        false => Vec::new(),
+    };
+    for item in content.items_mut() {
+        if let Some(newer) = newer.iter().find(|newer| newer.article == item.article) {
+            item.revision = newer.revision;
+            context.output.remark(format_args!("taken anew: {:?}", newer.record.title));
+        }
+    }
+    let (subject, preheader) = proposed(open, &old, &content, &newer).await?;
     let new = Draft {
-        subject: line(arguments.subject, &old.subject, "--subject")?,
-        preheader: line(arguments.preheader, &old.preheader, "--preheader")?,
+        subject: line(arguments.subject, &subject, "--subject")?,
+        preheader: line(arguments.preheader, &preheader, "--preheader")?,
         content,
     };
     let changed = save(open, &old, &new).await?;
     context.output.result(&object(&changed), format_args!("issue {issue}: changed"));
     Ok(())
+}
+
+/// Subject and preheader: those that were proposed are proposed anew for the articles that
+/// are left, those that somebody wrote stay.
+async fn proposed(
+    open: &Open,
+    old: &Issue,
+    content: &Content,
+    newer: &[Newer],
+) -> anyhow::Result<(String, String)> {
+    let pieces = archive::pieces(&open.store, old.id.0).await?;
+    let shown = |id: ArticleId| pieces.iter().find(|one| one.id == id).map(|one| &one.record);
+    let now = |id: ArticleId| {
+        newer.iter().find(|one| one.article == id).map(|one| &one.record).or_else(|| shown(id))
+    };
+    let before: Vec<&Record> = pieces.iter().map(|one| &one.record).collect();
+    let after: Vec<&Record> = content.items().filter_map(|(item, _)| now(item.article)).collect();
+    let anew = |old: &str, propose: fn(&[&Record]) -> String| match after.is_empty() {
+        false if old == propose(&before) => propose(&after),
+        true | false => old.to_owned(),
+    };
+    Ok((anew(&old.subject, compose::subject), anew(&old.preheader, compose::preheader)))
 }
 
 /// Stores what was changed, and who did it.

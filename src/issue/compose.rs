@@ -97,6 +97,7 @@ pub fn compose(definition: &Definition, candidates: &[Candidate], now: Timestamp
         return Composed { draft: None, left_out };
     }
     let order: Vec<&Candidate> = lead.into_iter().chain(shown).chain(events).collect();
+    let order: Vec<&Record> = order.into_iter().map(|one| &one.record).collect();
     let draft = Draft { subject: subject(&order), preheader: preheader(&order), content };
     Composed { draft: Some(draft), left_out }
 }
@@ -249,25 +250,26 @@ fn without(one: &Candidate, why: String) -> LeftOut {
     LeftOut { article: one.article, title: one.record.title.clone(), why }
 }
 
-fn subject(order: &[&Candidate]) -> String {
-    order.first().map(|one| cut(&one.record.title, SUBJECT_MAX)).unwrap_or_default()
+/// The subject that is proposed for articles in this order.
+pub fn subject(order: &[&Record]) -> String {
+    order.first().map(|one| cut(&one.title, SUBJECT_MAX)).unwrap_or_default()
 }
 
-/// The titles behind the first one; where that one stands alone, its teaser.
-fn preheader(order: &[&Candidate]) -> String {
+/// The preheader that is proposed: the titles behind the first one; where that one stands
+/// alone, its teaser.
+pub fn preheader(order: &[&Record]) -> String {
     let mut out = String::new();
     for one in order.iter().skip(1) {
         let parted = if out.is_empty() { "" } else { " · " };
-        let length =
-            (out.chars().count() + parted.chars().count()) + one.record.title.chars().count();
+        let length = out.chars().count() + parted.chars().count() + one.title.chars().count();
         if length > PREHEADER && !out.is_empty() {
             break;
         }
         out.push_str(parted);
-        out.push_str(&one.record.title);
+        out.push_str(&one.title);
     }
     match order.first() {
-        Some(first) if out.is_empty() => cut(&first.record.teaser, PREHEADER),
+        Some(first) if out.is_empty() => cut(&first.teaser, PREHEADER),
         Some(_) | None => cut(&out, PREHEADER),
     }
 }

@@ -121,6 +121,15 @@ impl Content {
             .flat_map(|section| section.items().map(move |item| (item, section.title.as_deref())))
     }
 
+    /// The same, to be changed.
+    pub fn items_mut(&mut self) -> impl Iterator<Item = &mut Item> {
+        let blocks = self.sections.iter_mut().flat_map(|section| &mut section.blocks);
+        blocks.filter_map(|block| match block {
+            Block::Article(item) => Some(item),
+            Block::Quote(_) | Block::Button(_) | Block::Divider => None,
+        })
+    }
+
     /// Everything beside the articles, in its order.
     pub fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.sections.iter().flat_map(|section| &section.blocks)

@@ -9,9 +9,9 @@ use super::state::Step;
 use super::{Issue, IssueId};
 use crate::article::{ArticleId, Record};
 use crate::newsletter::{Newsletter, NewsletterId};
-use crate::store::Tx;
 use crate::store::value::Millis;
-use crate::{on, row};
+use crate::store::{Store, Tx};
+use crate::{on, read, row};
 
 /// Articles looked at for one issue, the newest ones; an issue shows far fewer.
 const CANDIDATES_MAX: i64 = 1_000;
@@ -30,6 +30,29 @@ row! {
         /// What it says.
         record: Json<Record>,
     }
+}
+
+row! {
+    /// An article of an issue whose source says something newer.
+    NewerRow {
+        /// Its key.
+        id: i64,
+        /// Its present revision.
+        revision: i64,
+        /// What it says now.
+        record: Json<Record>,
+    }
+}
+
+/// What an article of an issue says since the issue took it.
+#[derive(Debug, Clone)]
+pub struct Newer {
+    /// Which.
+    pub article: ArticleId,
+    /// Its present revision.
+    pub revision: i64,
+    /// What it says now.
+    pub record: Record,
 }
 
 /// What composing did.
@@ -129,6 +152,29 @@ async fn insert(
     let Some((id,)) = id else { return Ok(None) };
     place(tx, id, &draft.content).await?;
     Ok(Some(id))
+}
+
+/// The articles of an issue that have a newer revision than the one it shows.
+///
+/// # Errors
+/// The database failed.
+pub async fn newer(store: &Store, issue: IssueId) -> sqlx::Result<Vec<Newer>> {
+    let rows: Vec<NewerRow> = read!(store, |db| sqlx::query_as(
+        "select a.id, a.revision, a.record
+         from issue_article x
+         join article a on a.id = x.article_id
+         where x.issue_id = $1 and a.revision > x.revision
+         order by x.position"
+    )
+    .bind(issue)
+    .fetch_all(db)
+    .await)?;
+    let newer = |NewerRow { id, revision, record }: NewerRow| Newer {
+        article: ArticleId::new(id),
+        revision,
+        record: record.0,
+    };
+    Ok(rows.into_iter().map(newer).collect())
 }
 
 /// Stores what an editor changed in a draft, if nobody else changed it meanwhile.

@@ -146,6 +146,13 @@ pub async fn findings(
     let material = Material { issue, definition, pieces: &pieces, office, pictures };
     let titles = link::titles(store, &material).await?;
     let mut findings = preflight::check(&material, &shown, &titles, now);
+    if issue.frozen_at.is_none() {
+        findings.extend(draft::newer(store, issue.id).await?.iter().map(|one| {
+            let what = "a newer revision exists; the issue shows the one it was composed of";
+            let remedy = format!("take it: rundbrief issue edit {} --refresh", issue.id);
+            Finding::look(&one.record.title, what, &remedy)
+        }));
+    }
     findings.extend(link::believed(store, &material, now).await?);
     Ok(findings)
 }

@@ -169,7 +169,8 @@ impl Material<'_> {
         shown.iter().map(|picture| picture.bytes.len()).sum()
     }
 
-    /// What an approval covers: the mail to the letter, whoever reads it, whatever day.
+    /// What an approval covers: the mail to the letter, whoever reads it, whatever day, and
+    /// the revisions of the articles, whose pages it leads to.
     ///
     /// # Errors
     /// The brand's colours do not read well on each other.
@@ -177,7 +178,10 @@ impl Material<'_> {
         let mail = self.render(Date::ZERO, &Slots::new(0))?;
         let sender = &self.definition.sender;
         let from = [sender.name.as_str(), sender.address.as_str(), sender.reply_to.as_str()];
-        let whole = [&mail.subject, &mail.text, &mail.html];
+        let items = self.issue.content.0.items();
+        let items = items.map(|(item, _)| format!("{} {}", item.article, item.revision));
+        let items = items.collect::<Vec<_>>().join(", ");
+        let whole = [&mail.subject, &mail.text, &mail.html, &items];
         let parts = from.into_iter().chain(whole.into_iter().map(String::as_str));
         // No part holds a NUL, so no two issues give the same bytes.
         let parts: Vec<&str> = parts.collect();

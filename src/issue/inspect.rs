@@ -11,6 +11,7 @@ use super::compose::cut;
 use super::content::{Block, Form};
 use super::freeze::Material;
 use super::preflight::Finding;
+use super::render;
 use super::wording::{left_behind, loud, says_nothing, shows_nothing, words_of};
 use crate::article::{Image, Record};
 use crate::letter::address::Office;
@@ -18,6 +19,8 @@ use crate::source::reach;
 
 /// Characters of an alternative text that are still listened to.
 const ALT_MAX: usize = 150;
+/// How what was mended at its source comes into a draft.
+const AT_SOURCE: &str = "at its source, read it again, then issue edit --refresh";
 /// Characters of a quote that name it.
 const PLACE: usize = 40;
 
@@ -99,7 +102,7 @@ fn over(
         last.day(&zone) < zone.to_datetime(now).date()
             || last.time(&zone).is_some() && last.instant(&zone).is_some_and(|at| at < now)
     });
-    let remedy = "leave it out, or correct its date at its source";
+    let remedy = &format!("leave it out, or correct its date {AT_SOURCE}");
     match form {
         Form::Event if over => {
             findings.push(Finding::blocks(&record.title, "is announced and is over", remedy));
@@ -135,24 +138,26 @@ fn pictures(record: &Record, findings: &mut Vec<Finding>) {
         let place = format!("{}: picture {}", record.title, name(image));
         if image.file.is_none() {
             let why = image.failure.as_deref().unwrap_or("it could not be had");
-            let remedy = "mend it at its source, then add the article or fetch its source again";
-            findings.push(Finding::look(place, format!("is left out: {why}"), remedy));
+            let remedy = format!("mend it {AT_SOURCE}");
+            findings.push(Finding::look(place, format!("is left out: {why}"), &remedy));
             continue;
         }
         let alt = image.alt.trim();
         if alt.is_empty() {
-            let remedy = "say in a few words what it shows, at its source";
-            findings.push(Finding::blocks(place.clone(), "has no alternative text", remedy));
+            let remedy = format!("say in a few words what it shows {AT_SOURCE}");
+            findings.push(Finding::blocks(place.clone(), "has no alternative text", &remedy));
         } else if shows_nothing(alt) {
             let what = format!("has the alternative text {alt:?}, which says nothing");
-            findings.push(Finding::look(place.clone(), what, "say what it shows"));
+            let remedy = format!("say what it shows {AT_SOURCE}");
+            findings.push(Finding::look(place.clone(), what, &remedy));
         } else if alt.chars().count() > ALT_MAX {
             let what = format!("has an alternative text of over {ALT_MAX} characters");
-            findings.push(Finding::look(place.clone(), what, "put the rest into the caption"));
+            let remedy = format!("put the rest into the caption {AT_SOURCE}");
+            findings.push(Finding::look(place.clone(), what, &remedy));
         }
         if image.credit.as_deref().is_none_or(|credit| credit.trim().is_empty()) {
-            let remedy = "name who made it (§ 13 UrhG), at its source";
-            findings.push(Finding::look(place, "has no credit", remedy));
+            let remedy = format!("name who made it (§ 13 UrhG) {AT_SOURCE}");
+            findings.push(Finding::look(place, "has no credit", &remedy));
         }
     }
 }
@@ -174,6 +179,9 @@ fn links(
             findings.push(Finding::look(&record.title, what, &remedy));
         }
         leads(&record.title, link.url.as_str(), material.office, findings);
+    }
+    if let Some(url) = render::source(record) {
+        leads(&record.title, url.as_str(), material.office, findings);
     }
 }
 

@@ -18,6 +18,8 @@ on_both![
     an_issue_is_queued_taken_back_and_cancelled,
     what_blocks_is_not_queued,
     what_stands_between_articles_is_placed_shown_and_taken_out,
+    what_was_mended_at_its_source_comes_into_the_draft,
+    what_was_proposed_follows_the_articles,
     four_eyes_are_two_people,
     a_test_copy_is_signed_and_goes_to_one_address,
     the_mails_of_the_service_can_be_looked_at,
@@ -278,6 +280,61 @@ async fn what_stands_between_articles_is_placed_shown_and_taken_out(app: App) {
     let kinds: Vec<&str> =
         shown.lines().skip(4).filter_map(|l| l.split_whitespace().nth(1)).collect();
     assert_eq!(kinds, ["article", "divider", "button"], "{shown}");
+}
+
+async fn what_was_mended_at_its_source_comes_into_the_draft(app: App) {
+    ready(&app, "approval = \"required\"");
+    assert_eq!(run(&app, "issue preflight 1 --no-links").code, 0);
+    let mended = ARTICLE.replace("vier Kilometer", "fünf Kilometer");
+    write(&app, "radwege.txt", &mended);
+    let added = run(&app, "article add radwege.txt");
+    assert!(added.out.contains("changed"), "{}{}", added.out, added.err);
+    assert_eq!(run_as("bert", &app, "issue approve 1").code, 0);
+    let found = run(&app, "issue preflight 1 --no-links").out;
+    let newer = "Neue Radwege in der Südstadt: a newer revision exists";
+    let remedy = "rundbrief issue edit 1 --refresh";
+    assert!(found.contains(newer) && found.contains(remedy), "{found}");
+
+    let taken = run(&app, "issue edit 1 --refresh");
+    assert!(taken.err.contains("taken anew: \"Neue Radwege in der Südstadt\""), "{}", taken.err);
+    assert!(!run(&app, "issue preflight 1 --no-links").out.contains(newer));
+    let why = run_as("anna", &app, "issue queue 1").err;
+    assert!(why.contains("changed after it was approved"), "{why}");
+    let shown = run(&app, "issue show 1 --json").object();
+    let preheader = shown["preheader"].as_str().unwrap();
+    assert!(preheader.contains("fünf Kilometer"), "{preheader}");
+    assert_eq!(run(&app, "issue preview 1 --out looks").code, 0);
+    let text = std::fs::read_to_string(app.directory().join("looks/mail.txt")).unwrap();
+    assert!(text.contains("fünf Kilometer") && !text.contains("vier Kilometer"), "{text}");
+    assert!(text.contains("Weiterlesen:"), "{text}");
+
+    // A page that only we have is covered by the approval as well.
+    assert_eq!(run_as("bert", &app, "issue approve 1").code, 0);
+    write(&app, "radwege.txt", &mended.replace("am Donnerstag", "am Freitag"));
+    assert_eq!(run(&app, "article add radwege.txt").code, 0);
+    assert_eq!(run(&app, "issue edit 1 --refresh").code, 0);
+    let why = run_as("anna", &app, "issue queue 1").err;
+    assert!(why.contains("changed after it was approved"), "{why}");
+}
+
+async fn what_was_proposed_follows_the_articles(app: App) {
+    ready(&app, "");
+    assert_eq!(run(&app, "issue cancel 1").code, 0);
+    let brief = "Das Hallenbad öffnet wieder am Montag um sieben Uhr für alle.";
+    write(&app, "bad.txt", &format!("Hallenbad öffnet wieder\n\n{brief}\n"));
+    assert_eq!(run(&app, "article add bad.txt").code, 0);
+    let made = run(&app, "issue compose musterhafen --json").object();
+    let (both, id) = ([made["subject"].clone(), made["preheader"].clone()], &made["issue"]);
+    let titles = ["Hallenbad öffnet wieder", "Neue Radwege in der Südstadt"];
+    assert!(both == titles || both == [titles[1], titles[0]], "{both:?}");
+
+    let left = run(&app, &format!("issue edit {id} --drop 1 --json")).object();
+    assert_eq!([&left["subject"], &left["preheader"]], [titles[0], brief]);
+    let looks = run(&app, &format!("issue preview {id} --out looks"));
+    let inbox = format!("phone    Stadt Musterhafen | {} | {brief} Newsletter", titles[0]);
+    assert!(looks.err.contains(&inbox), "{}", looks.err);
+    let text = std::fs::read_to_string(app.directory().join("looks/mail.txt")).unwrap();
+    assert!(!text.contains("Weiterlesen"), "all is said: {text}");
 }
 
 async fn four_eyes_are_two_people(app: App) {
