@@ -219,17 +219,8 @@ fn say_end(context: &Context, issue: &Issue, sums: &Sums, left: usize) {
     if left > 0 {
         context.output.remark(format!("{left} mails were on the wire without a reply: unknown"));
     }
-    if sums.deferred > 0 {
-        context.output.remark(format!(
-            "{} wait for a later try, as receivers asked for. `rundbrief run` sends them at their time; so does this command, run again then",
-            sums.deferred
-        ));
-    }
-    if sums.queued > 0 && issue.state == State::Sending {
-        context.output.remark(format!(
-            "{} were not sent yet and stay queued. `rundbrief run` sends them; so does this command, run again",
-            sums.queued
-        ));
+    for line in waiting(sums, issue.state) {
+        context.output.remark(line);
     }
     if !sums.add_up() {
         context.output.remark("the sums do not add up: this is a mistake in the program");
@@ -249,6 +240,24 @@ fn say_end(context: &Context, issue: &Issue, sums: &Sums, left: usize) {
     context.output.result(&Report { issue: issue.id.0, state: issue.state, sums: *sums }, text);
 }
 
+/// What is still to be done, and why: only what a receiver put off waits for its time.
+fn waiting(sums: &Sums, state: State) -> Vec<String> {
+    let mut lines = Vec::new();
+    if sums.deferred > 0 {
+        lines.push(format!(
+            "{} wait for a later try, as receivers asked for. `rundbrief run` sends them at their time; so does this command, run again then",
+            sums.deferred
+        ));
+    }
+    if sums.queued > 0 && state == State::Sending {
+        lines.push(format!(
+            "{} were not sent yet and stay queued. `rundbrief run` sends them; so does this command, run again",
+            sums.queued
+        ));
+    }
+    lines
+}
+
 fn random() -> u128 {
     let mut octets = [0; 16];
     aws_lc_rs::rand::fill(&mut octets).expect("the system has random bytes");
@@ -262,4 +271,22 @@ fn timestamp() -> Timestamp {
 
 fn clock() -> Millis {
     timestamp().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_receivers_ask_for_a_later_try() {
+        let said = |queued, deferred, state| {
+            let sums = Sums { queued, deferred, ..Sums::default() };
+            waiting(&sums, state).join("\n")
+        };
+        assert!(said(7, 0, State::Sending).starts_with("7 were not sent yet and stay queued"));
+        assert!(said(0, 2, State::Sending).starts_with("2 wait for a later try, as receivers"));
+        assert_eq!(said(7, 2, State::Sending).lines().count(), 2);
+        assert_eq!(said(7, 0, State::Paused), "", "that it is paused is said, and why");
+        assert_eq!(said(0, 0, State::Finished), "");
+    }
 }
