@@ -129,7 +129,7 @@ fn teaser(place: &Place<'_>, piece: &Piece, form: Form) -> Article {
         subtitle: record.subtitle.clone(),
         teaser: record.teaser.clone(),
         image: record.images.iter().find_map(|image| picture(image, form, place)),
-        url: read_on(place, piece),
+        url: read_on(place, piece, form),
         link_text: None,
         links: Vec::new(),
         language: record.language.clone(),
@@ -170,10 +170,12 @@ fn picture(image: &article::Image, form: TeaserForm, place: &Place<'_>) -> Optio
 }
 
 /// Where a teaser leads on; nowhere, if all is said in the mail.
-fn read_on(place: &Place<'_>, piece: &Piece) -> Option<String> {
+fn read_on(place: &Place<'_>, piece: &Piece, form: TeaserForm) -> Option<String> {
     let ours = || place.office.article(&place.definition.slug, place.number, &piece.name);
     let source = source(&piece.record).map(|source| source.as_str().to_owned());
-    source.or_else(|| says_more(&piece.record).then(ours))
+    let unseen =
+        form == TeaserForm::Short && piece.record.images.iter().any(|image| image.file.is_some());
+    source.or_else(|| (says_more(&piece.record) || unseen).then(ours))
 }
 
 /// The source of an article of which we have no more than the teaser: readers are led there.

@@ -376,6 +376,14 @@ fn links_of_our_own_lead_where_readers_are() {
         "{other:?}"
     );
 
+    // An article that is no more than its teaser leads to its source.
+    let source = after(|desk| {
+        desk.record().body = Html::default();
+        desk.record().url = WebAddress::parse("https://intranet/wege").ok();
+    });
+    assert!(source[0].starts_with("blocks Neue Radwege"), "{source:?}");
+    assert!(source[0].contains("links to https://intranet/wege, a name that only"), "{source:?}");
+
     let here = |at_home| {
         let base = "http://127.0.0.1:8025".to_owned();
         after(|desk| desk.office = Office { base, at_home, ..desk.office.clone() })
