@@ -27,6 +27,8 @@ const AT_ONCE: i64 = 200;
 const REPLIES_A_DAY: i64 = 5;
 /// A day, in milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Why a mail waits in which somebody asks to leave whom nobody knows.
+const NOBODY_LEAVES: &str = "asks to leave; nobody has that address";
 /// What somebody did who used the address in `List-Unsubscribe`.
 const BY_MAIL: &str = "List-Unsubscribe: mailto";
 
@@ -399,6 +401,9 @@ impl Desk<'_> {
             None => tie::of_person(self.tx, &self.ours.key, letter, row.received_at).await?,
         };
         let Some((tied, by)) = found else {
+            if letter.leaves(|text| self.learned.leaves(text)) {
+                return Ok((Verdict::Review, NOBODY_LEAVES.to_owned()));
+            }
             return Ok((Verdict::Noted, "no bounce, and no token of ours in it".to_owned()));
         };
         name_cause(self.tx, row.id, Some(&tied), None).await?;

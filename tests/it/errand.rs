@@ -435,7 +435,8 @@ async fn a_reply_is_known_by_what_it_answers_or_by_its_sender(app: App) {
         world.decide(id, Decision::Leave, None, day(1)).await.unwrap();
         assert_eq!(world.stands(reader).await, Standing::Left);
     }
-    assert_eq!(world.verdict(stranger).await.0, Verdict::Noted);
+    let nobody = "asks to leave; nobody has that address".to_owned();
+    assert_eq!(world.verdict(stranger).await, (Verdict::Review, nobody));
     let (_, why) = world.verdict(by_sender).await;
     assert!(why.contains("known by the address only"), "{why}");
 }
