@@ -43,6 +43,11 @@ fn around(text: &str, sign: usize, floor: usize) -> Option<Found> {
         while at > floor && sign - at < 256 && is_local(bytes[at - 1]) {
             at -= 1;
         }
+        while !text.is_char_boundary(at) {
+            at += 1;
+        }
+        let around = text[at..sign].char_indices().rfind(|(_, c)| is_around(*c));
+        at += around.map_or(0, |(before, c)| before + c.len_utf8());
         while at < sign
             && matches!(bytes[at], b'\'' | b'*' | b'-' | b'=' | b'.' | b'`' | b'|' | b'/')
         {
@@ -57,6 +62,10 @@ fn around(text: &str, sign: usize, floor: usize) -> Option<Found> {
     while end < bytes.len() && end - sign < 255 && is_domain(bytes[end]) {
         end += 1;
     }
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end = text[sign + 1..end].find(is_around).map_or(end, |at| sign + 1 + at);
     while end > sign + 1 && matches!(bytes[end - 1], b'.' | b'-' | b'_') {
         end -= 1;
     }
@@ -69,6 +78,7 @@ fn around(text: &str, sign: usize, floor: usize) -> Option<Found> {
 
 const fn is_local(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
+        || byte >= 0x80
         || matches!(
             byte,
             b'.' | b'!'
@@ -94,7 +104,24 @@ const fn is_local(byte: u8) -> bool {
 }
 
 const fn is_domain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'.' | b'-' | b'_')
+}
+
+/// The quotes, blanks and brackets of other scripts, and what marks a broken letter: they
+/// stand around an address, never in it.
+const fn is_around(c: char) -> bool {
+    matches!(
+        c,
+        '\u{80}'..='\u{bf}'
+            | '\u{2000}'..='\u{206f}'
+            | '\u{3000}'..='\u{3020}'
+            | '\u{ff00}'..='\u{ff0f}'
+            | '\u{ff1a}'..='\u{ff20}'
+            | '\u{ff3b}'..='\u{ff40}'
+            | '\u{ff5b}'..='\u{ff65}'
+            | '\u{feff}'
+            | '\u{fffd}'
+    )
 }
 
 /// The address in a typed field of a report (`rfc822; user@example.org`), or

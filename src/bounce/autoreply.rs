@@ -45,6 +45,11 @@ pub fn subject(folded: &str, hits: &[Hit]) -> bool {
     starts_with(Meaning::Away, folded, hits)
 }
 
+/// Whether a subject begins with a word that such subjects have, and others too.
+pub fn word(folded: &str, hits: &[Hit]) -> bool {
+    starts_with(Meaning::AwayWord, folded, hits)
+}
+
 /// Whether a subject is a read receipt's.
 pub fn receipt(folded: &str, hits: &[Hit]) -> bool {
     starts_with(Meaning::Receipt, folded, hits)

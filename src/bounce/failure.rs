@@ -224,8 +224,8 @@ fn of_named(notice: &Notice, names: &[Named], delayed: bool) -> Vec<Recipient> {
         let strong = notice.reason(from, to);
         let reason = weigh(strong, status, notice.weak(from, to), words);
         let reason = staged(reason, status, words, notice, (from, to));
-        let reason = proven(reason, status, notice, (from, to));
         let address = names[at].address.clone();
+        let reason = proven(reason, status, notice, (from, to), &address);
         let original = notice
             .alias(from, to)
             .filter(|alias| !address::same(alias, &address))
@@ -368,15 +368,22 @@ fn staged(
 }
 
 /// Takes bare words such as "user unknown" for a refusal only, where no code stands
-/// beside them, they are no answer to the recipient's name, and no sentence says it
-/// in full.
-fn proven(reason: Reason, status: Option<Status>, notice: &Notice, span: (usize, usize)) -> Reason {
+/// beside them, they are no answer to the recipient's name or address, and no sentence
+/// says it in full.
+fn proven(
+    reason: Reason,
+    status: Option<Status>,
+    notice: &Notice,
+    span: (usize, usize),
+    address: &str,
+) -> Reason {
     let (from, to) = span;
     let full = Meaning::Reason(Reason::UserUnknown);
     if reason == Reason::UserUnknown
         && status.is_none()
         && !notice.says_in(Meaning::AtRecipient, from, to)
         && !notice.says_in(full, from, to)
+        && !notice.says_of(address, from, to)
     {
         return Reason::Rejected;
     }

@@ -92,6 +92,35 @@ impl Notice {
         self.hits.iter().any(|hit| hit.meaning == meaning && hit.at >= from && hit.at < to)
     }
 
+    /// Whether bare words of an unknown user stand between two places right behind
+    /// `<address>:` and at most a lasting reply code, or right before the name in quotes, as in `unknown user: "name"`.
+    pub fn says_of(&self, address: &str, from: usize, to: usize) -> bool {
+        let local = phrase::fold(address.split('@').next().unwrap_or(address));
+        let told = |hit: &&Hit| {
+            let Some((before, after)) =
+                self.folded.get(..hit.at).zip(self.folded.get(hit.end..self.cut))
+            else {
+                return false;
+            };
+            let quoted = after.trim_start_matches([':', ' ']).strip_prefix('"');
+            let named = quoted.and_then(|name| name.strip_prefix(&local));
+            let named = !local.is_empty() && named.is_some_and(|rest| rest.starts_with('"'));
+            let before = before.trim_end();
+            let coded = before.rsplit_once(' ').filter(|(_, code)| {
+                code.len() == 3 && code.starts_with('5') && code.parse::<u16>().is_ok()
+            });
+            named || coded.map_or(before, |(before, _)| before.trim_end()).ends_with(">:")
+        };
+        self.hits
+            .iter()
+            .filter(|hit| hit.at >= from && hit.at < to)
+            .filter(|hit| {
+                let unknown = Reason::UserUnknown;
+                hit.meaning == Meaning::Bare(unknown) || hit.meaning == Meaning::Weak(unknown)
+            })
+            .any(|hit| told(&hit))
+    }
+
     /// The address an alias was written as: "(generated from …)".
     pub fn alias(&self, from: usize, to: usize) -> Option<&str> {
         self.addresses

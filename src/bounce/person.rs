@@ -90,6 +90,18 @@ pub(crate) fn is_away(text: &str) -> bool {
     hits.len() >= 2 && !says_leave(&own)
 }
 
+/// Whether somebody's own words speak of absence, and of no wish to leave.
+pub(crate) fn tells_absence(text: &str) -> bool {
+    let own = own_words_within(text, LONGEST_NOTE);
+    let hits = phrase::table().all(&own.split_whitespace().collect::<Vec<_>>().join(" "));
+    // People who ask something use some of the words as well.
+    let asks = own.contains('?');
+    let tells = |hit: &phrase::Hit| {
+        hit.meaning == Meaning::AwayNote || hit.meaning == Meaning::AwayText && !asks
+    };
+    hits.iter().any(tells) && !says_leave(&own)
+}
+
 /// Whether a text has a mail copied into it, below words that speak of no failure.
 pub(crate) fn copies(text: &str) -> bool {
     let own = own_words(text);

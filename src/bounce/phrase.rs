@@ -53,6 +53,8 @@ pub enum Meaning {
     Quoted,
     /// A subject of an automatic reply.
     Away,
+    /// A word in such subjects that people use as well.
+    AwayWord,
     /// Words only an automatic reply has.
     AwayText,
     /// Words of a note of absence; two of them are one.
@@ -402,6 +404,7 @@ fn section(name: &str) -> Option<Meaning> {
         "arrived" => Meaning::Arrived,
         "quoted" => Meaning::Quoted,
         "away" => Meaning::Away,
+        "away word" => Meaning::AwayWord,
         "away text" => Meaning::AwayText,
         "away note" => Meaning::AwayNote,
         "challenge" => Meaning::Challenge,

@@ -37,6 +37,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Failure,
+        Self::Delay,
+        Self::Complaint,
+        Self::Autoreply,
+        Self::Challenge,
+        Self::Other,
+        Self::Unclear,
+    ];
+
+    /// The kind a word stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word for it in JSON and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -142,6 +158,14 @@ impl Outside<'_> {
         self.subject_hits.iter().any(|hit| hit.meaning == meaning)
     }
 
+    /// Its subject is an automatic reply's. Words that people use as well decide only
+    /// where no person writes, or above a note of absence; in an answer they are ours.
+    fn is_away(&self, words: &str) -> bool {
+        let word = || autoreply::word(&self.subject, &self.subject_hits);
+        let told = || !person::is_answer(&self.subject) && person::tells_absence(words);
+        autoreply::subject(&self.subject, &self.subject_hits) || word() && (self.daemon || told())
+    }
+
     /// A person answers or passes something on: a notice in it is not about them. A
     /// return path of their own proves that; without one it has to be an answer, and
     /// what they wrote above the copied mail free of failure.
@@ -215,8 +239,7 @@ fn understand(head: Head<'_>, parts: &[Part<'_>], wrappable: bool) -> Report {
         excerpt: excerpt(notice.text()),
         ..Report::empty(Kind::Unclear)
     };
-    let away = autoreply::subject(&outside.subject, &outside.subject_hits)
-        && !outside.subject_says(Meaning::Subject);
+    let away = outside.is_away(&words) && !outside.subject_says(Meaning::Subject);
     if fields.groups.is_empty() && !failed_field {
         if receipt && !refused(&outside, &notice) {
             report.kind = Kind::Other;
@@ -268,13 +291,12 @@ fn wrapped(parts: &[Part<'_>], wrappable: bool) -> Option<Report> {
 /// A mail that looks like no notice at all.
 fn unsuspicious(outside: &Outside<'_>, parts: &[Part<'_>]) -> Report {
     let mut report = Report::empty(Kind::Other);
-    let folded = &outside.subject;
-    if autoreply::receipt(folded, &outside.subject_hits) {
+    if autoreply::receipt(&outside.subject, &outside.subject_hits) {
         return report;
     }
     let replied = autoreply::header(&outside.head) == Header::Replied;
-    let away = || person::is_away(&words(parts));
-    if replied || autoreply::subject(folded, &outside.subject_hits) || away() {
+    let away = |words: &str| outside.is_away(words) || person::is_away(words);
+    if replied || away(&words(parts)) {
         report.kind = Kind::Autoreply;
     }
     if outside.challenges || replied {

@@ -148,6 +148,7 @@ impl Learned {
             | Meaning::Arrived
             | Meaning::Quoted
             | Meaning::Away
+            | Meaning::AwayWord
             | Meaning::AwayText
             | Meaning::AwayNote
             | Meaning::Challenge

@@ -52,8 +52,8 @@ pub struct List {
     #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: Option<Reason>,
     /// Of this kind: failure, delay, complaint, autoreply, challenge, other, unclear
-    #[arg(long, value_name = "KIND")]
-    kind: Option<String>,
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Option<report::Kind>,
     /// With this verdict: new, applied, noted, review, forged, stale, untied, decided
     #[arg(long, value_name = "VERDICT", value_parser = verdict_word)]
     verdict: Option<Verdict>,
@@ -106,6 +106,10 @@ pub struct Review {
 
 fn reason(word: &str) -> Result<Reason, String> {
     Reason::parse(word).ok_or_else(|| allowed(Reason::ALL.iter().map(|r| r.as_str())))
+}
+
+fn kind(word: &str) -> Result<report::Kind, String> {
+    report::Kind::parse(word).ok_or_else(|| allowed(report::Kind::ALL.iter().map(|k| k.as_str())))
 }
 
 fn verdict_word(word: &str) -> Result<Verdict, String> {
@@ -266,9 +270,9 @@ async fn show(context: &Context, list: List) -> anyhow::Result<ExitCode> {
     }
     let filter = Filter {
         newsletter: list.newsletter,
-        domain: list.domain,
+        domain: list.domain.map(|domain| domain.to_ascii_lowercase()),
         reason: list.reason.map(|reason| reason.as_str().to_owned()),
-        kind: list.kind,
+        kind: list.kind.map(|kind| kind.as_str().to_owned()),
         verdict: list.verdict,
     };
     if let Some(over) = list.sums {

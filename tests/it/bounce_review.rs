@@ -59,6 +59,8 @@ async fn what_cannot_be_decided_is_said_with_a_code(app: App) {
     assert_eq!(run(&app, &format!("{review} --as leave --phrase Quux")).code, 64);
     world.decide(id, Decision::Nothing, None, day(0)).await.unwrap();
     assert_eq!(run(&app, &format!("{review} --as hard")).code, 65);
+    let kind = run(&app, "bounce list --kind quatsch");
+    assert_eq!((kind.code, kind.err.contains("autoreply")), (64, true), "{}", kind.err);
     let none = run(&app, "bounce list --newsletter nix");
     assert_eq!(none.code, 65);
     assert!(none.err.contains("there is no newsletter \"nix\""), "{}", none.err);
