@@ -27,25 +27,41 @@ pub const WIRE_LIVES: Duration = Duration::from_secs(30 + 600);
 /// How long evidence is waited for before the policy decides.
 pub const EVIDENCE: Duration = Duration::from_secs(15 * 60);
 
+/// Names a data directory, whatever machine or container sees it by which path.
+const NAME_FILE: &str = "worker.id";
+
 /// Who we are to other workers: the machine with its data directory (which only
 /// one process works in), and the machine's boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Machine and directory.
+    /// Machine and directory, and the directory's own name: containers may share both.
     pub host: String,
     /// Changes when the machine restarts.
     pub boot: String,
 }
 
 impl Identity {
-    /// Reads the machine's name and boot; the directory is the locked data directory.
-    pub fn of(directory: &std::path::Path) -> Identity {
+    /// Reads the machine's name and boot; the directory is the locked data directory,
+    /// which gets a name of its own once.
+    ///
+    /// # Errors
+    /// The name cannot be read or written.
+    pub fn of(directory: &std::path::Path) -> std::io::Result<Identity> {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-        let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
-        Identity {
-            host: format!("{}:{}", read("/proc/sys/kernel/hostname"), directory.display()),
-            boot: read("/proc/sys/kernel/random/boot_id"),
+        let directory = std::fs::canonicalize(directory)?;
+        let file = directory.join(NAME_FILE);
+        if !file.exists() {
+            std::fs::write(&file, read("/proc/sys/kernel/random/uuid"))?;
         }
+        let (machine, name) = (read("/proc/sys/kernel/hostname"), std::fs::read_to_string(&file)?);
+        Ok(Identity {
+            host: format!(
+                "{machine}:{}#{}",
+                directory.display(),
+                name.trim().get(..8).unwrap_or_default()
+            ),
+            boot: read("/proc/sys/kernel/random/boot_id"),
+        })
     }
 }
 

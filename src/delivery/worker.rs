@@ -140,7 +140,8 @@ impl Worker {
         mut setup: Setup,
     ) -> anyhow::Result<(Worker, SignedOn)> {
         let (journal, records) = Journal::open(directory)?;
-        let identity = Identity::of(directory);
+        let identity = Identity::of(directory)
+            .with_context(|| format!("{}: the worker cannot be named", directory.display()))?;
         let (now, asked) = ((setup.clock)(), Instant::now());
         let signed_on = settle::sign_on(&store, &identity, &records, now)
             .await
@@ -244,7 +245,7 @@ impl Worker {
                 continue;
             }
             let refused = |issue: &Running| self.refusals.stands(issue.id, at, now);
-            let silent = until.is_some() && self.lines[at].sessions.is_empty();
+            let silent = until.is_some();
             let unsent = self.lines[at].queue.take_back(|ready| silent || refused(&ready.issue));
             back.extend(unsent.into_iter().map(verdict::held_back));
             let claimed = std::mem::take(&mut self.lines[at].claimed);

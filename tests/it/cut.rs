@@ -92,7 +92,7 @@ async fn held(app: &App, state: &str, name: &str) -> i64 {
         select count(*)
         from delivery d
         join worker w on w.id = d.worker_id
-        where d.state = $1 and w.host like '%/' || $2";
+        where d.state = $1 and w.host like '%/' || $2 || '#%'";
     read!(app.store, |db| sqlx::query_scalar(text).bind(state).bind(name).fetch_one(db).await)
         .unwrap()
 }

@@ -395,7 +395,7 @@ async fn a_dead_workers_mails_are_settled_by_its_journal(app: App) {
     use rundbrief::delivery::journal::{Note, Record};
     let issue = issue(&app, &readers(6)).await;
     while expand::step(&app.store, issue, now()).await.unwrap() != expand::Progress::Idle {}
-    let identity = Identity::of(app.directory());
+    let identity = Identity::of(app.directory()).unwrap();
     let dead = settle::sign_on(&app.store, &identity, &[], now()).await.unwrap().worker;
     let mut tx = app.store.begin().await.unwrap();
     let claims = due::behind(&mut tx, issue, now(), 5, &mut { Cursor::START }).await.unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rundbrief::delivery::settle::Identity;
 use rundbrief::read;
 
 use crate::app::{App, on_postgres, on_sqlite};
@@ -106,4 +107,16 @@ fn on_sqlite_there_is_one_process() {
         assert_eq!(ended.status.code(), Some(78), "{said}");
         assert!(said.contains("PostgreSQL"), "{said}");
     });
+}
+
+/// Containers may share the machine's name and the path of their directories.
+#[test]
+fn two_directories_are_never_one_worker() {
+    let name = |directory: &tempfile::TempDir| {
+        let host = Identity::of(directory.path()).unwrap().host;
+        host.rsplit_once('#').unwrap().1.to_owned()
+    };
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert_eq!(name(&one), name(&one));
+    assert_ne!(name(&one), name(&other));
 }
