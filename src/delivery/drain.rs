@@ -32,9 +32,18 @@ impl Worker {
             let waiting = self.lines.iter().flat_map(|line| line.queue.take_back(|_| true));
             let back: Vec<Done> = waiting.map(verdict::held_back).collect();
             self.judge(back, now);
-            self.record_all().await?;
+            let recorded = self.record_all().await;
             if self.held.is_empty() || tokio::time::Instant::now() >= until {
                 break;
+            }
+            if let Err(error) = recorded {
+                // The journal takes the replies that still come: they are waited for.
+                let on_the_wire = self.held.len();
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    on_the_wire,
+                    "delivery.drain.unrecorded"
+                );
             }
             self.gather().await;
         }
@@ -43,6 +52,7 @@ impl Worker {
             self.held.iter().map(|(id, claim)| verdict::lost(*id, *claim)).collect();
         self.unrecorded.extend(lost);
         self.held.clear();
+        tracing::info!(on_the_wire = left, "delivery.drained");
         self.record_all().await?;
         for line in &mut self.lines {
             line.held = 0;
@@ -55,7 +65,6 @@ impl Worker {
         self.keep_pace(&mut tx, now).await?;
         tx.commit().await?;
         settle::sign_off(&self.store, self.me, now).await?;
-        tracing::info!(on_the_wire = left, "delivery.drained");
         Ok(left)
     }
 
