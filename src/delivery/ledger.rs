@@ -192,7 +192,7 @@ pub async fn record(
         changed += accept(tx, worker, &plain, now).await?;
     }
     if !other.is_empty() {
-        note_attempts(tx, &other, now).await?;
+        note_attempts(tx, worker, &other, now).await?;
         changed += go_on(tx, worker, &other, now).await?;
     }
     Ok(changed)
@@ -261,10 +261,18 @@ async fn go_on(
 
 /// Tries that did not end in "accepted", in the server's own words. What was only
 /// held back on our side is no try.
-async fn note_attempts(tx: &mut Tx, entries: &[&Entry], now: Millis) -> sqlx::Result<()> {
+async fn note_attempts(
+    tx: &mut Tx,
+    worker: WorkerId,
+    entries: &[&Entry],
+    now: Millis,
+) -> sqlx::Result<()> {
+    // Only where it will be recorded: a journal may be replayed several times.
     let text = "
         insert into attempt (delivery_id, generation, outcome, transport, stage, code, reply, at)
-        values ($1, $2, $3, (select transport from delivery where id = $1), $4, $5, $6, $7)";
+        select id, generation, $3, transport, $4, $5, $6, $7
+        from delivery
+        where id = $1 and generation = $2 and worker_id = $8 and state = 'sending'";
     for entry in entries.iter().filter(|entry| !entry.unused) {
         on!(*tx, |c| {
             sqlx::query(text)
@@ -275,6 +283,7 @@ async fn note_attempts(tx: &mut Tx, entries: &[&Entry], now: Millis) -> sqlx::Re
                 .bind(entry.code.map(i64::from))
                 .bind(&entry.words)
                 .bind(now)
+                .bind(worker)
                 .execute(c)
                 .await
                 .map(|done| done.rows_affected())
