@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::exit::{Code, Fault};
 use super::{Context, Open};
 use crate::daemon::signals::Signals;
+use crate::delivery::line::PUT_OFF;
 use crate::delivery::sums::{self, Sums};
 use crate::delivery::worker::{Round, Worker};
 use crate::delivery::{transport, wave};
@@ -152,11 +153,13 @@ async fn deliver(
         failures = 0;
         match round {
             Round::Busy => progress.say(context, open, issue).await?,
-            Round::Idle(_) => {
-                let Some(until) = wave::waits(&open.store, issue.id, clock()).await? else {
+            Round::Idle(next) => {
+                let now = clock();
+                if let Some(until) = wave::waits(&open.store, issue.id, now).await? {
+                    progress.wave(context, until);
+                } else if next.is_none_or(|next| next > now.after(PUT_OFF)) {
                     return Ok(None);
-                };
-                progress.wave(context, until);
+                }
                 tokio::time::sleep(LOOK).await;
             }
             Round::Blocked(until) => {

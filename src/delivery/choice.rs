@@ -55,6 +55,7 @@ impl Worker {
         open: bool,
         now: Millis,
     ) -> sqlx::Result<(usize, Vec<Taken>)> {
+        let room = room.min(self.lines[line].allowed(now));
         let Sending { running, cursor, .. } = &mut self.issues[turn];
         let limit = wave::room(tx, running.id, room.min(ledger::GROUP), now).await?;
         if limit == 0 {
@@ -91,7 +92,9 @@ impl Worker {
                 return None;
             }
             let line = self.open_line(&sending.running, now)?;
-            (self.lines[line].wants(marking[line].len(), now) > 0).then_some((at, line))
+            let more = self.lines[line].wants(marking[line].len(), now) > 0;
+            // Rows that the pace will not let go are better left alone.
+            (more && self.lines[line].allowed(now) > 0).then_some((at, line))
         };
         let chosen = (1..=count).map(|n| (self.turn + n) % count).find_map(wanted)?;
         self.turn = chosen.0;

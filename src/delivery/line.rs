@@ -2,7 +2,7 @@
 //! has one for each transport of the configuration; an issue goes by the first one
 //! of its route whose breaker lets it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,6 +26,9 @@ use crate::store::value::Millis;
 /// A process that said nothing for so long does not deliver; it says something every
 /// five seconds.
 const SILENT: Duration = Duration::from_secs(60);
+
+/// The longest that our own pace puts a delivery off before it looks again.
+pub const PUT_OFF: Duration = Duration::from_secs(60);
 
 /// What a worker needs to know of one transport.
 #[derive(Debug)]
@@ -61,6 +64,9 @@ pub(super) struct Line {
     pub(super) window: usize,
     /// Why the relay was last found not to work.
     pub(super) trouble: Option<String>,
+    /// Sessions and their deliveries that were left when the breaker opened: they may
+    /// hang for long, and count as no probe.
+    left: (usize, usize),
     /// Mails by what came of them.
     pub(super) outcomes: BTreeMap<Scope, u64>,
 }
@@ -149,6 +155,7 @@ impl Line {
             window: 2 * setup.connections * setup.relay.setup().window,
             queue: Arc::new(Queue::new(setup.relay, setup.unsynced)),
             trouble,
+            left: (0, 0),
             outcomes: Scope::ALL.iter().map(|scope| (*scope, 0)).collect(),
         }
     }
@@ -188,7 +195,7 @@ impl Line {
     pub(super) fn wants(&self, chosen: usize, now: Millis) -> usize {
         let most = match self.breaker.gate(now) {
             Gate::Closed => self.window,
-            Gate::Probe => 1,
+            Gate::Probe => self.left.1.min(self.held) + 1,
             Gate::Open(_) => 0,
         };
         most.saturating_sub(self.held + self.claimed.len() + chosen)
@@ -226,17 +233,29 @@ impl Line {
         chosen
     }
 
-    /// Which of these the pace allows now, and until when the others wait.
+    /// How many mails may go at once now under the operator's limit for all of them.
+    pub(super) fn allowed(&self, now: Millis) -> usize {
+        self.pace.tokens(now).map_or(usize::MAX, |tokens| tokens as usize)
+    }
+
+    /// Which of these the pace allows now, and until when the others wait: each of a
+    /// domain for a token of its own.
     pub(super) fn admit(
         &mut self,
         due: Vec<Claim>,
         now: Millis,
     ) -> (Vec<Claim>, Vec<(DeliveryId, Millis)>) {
         let (mut admitted, mut later) = (Vec::with_capacity(due.len()), Vec::new());
+        let mut waiting: HashMap<String, u32> = HashMap::new();
         for claim in due {
             match self.pace.admit(&claim.domain, now) {
                 Ok(()) => admitted.push(claim),
-                Err(at) => later.push((claim.id, at)),
+                Err(at) => {
+                    let place = waiting.entry(claim.domain).or_default();
+                    *place += 1;
+                    let wait = Duration::from_millis(at.0.saturating_sub(now.0).unsigned_abs());
+                    later.push((claim.id, now.after((wait * *place).min(PUT_OFF).max(wait))));
+                }
             }
         }
         (admitted, later)
@@ -264,8 +283,11 @@ impl Line {
     pub(super) fn staff(&mut self, pool: &Arc<Pool>, now: Millis) {
         let most = match self.breaker.gate(now) {
             Gate::Closed => self.connections,
-            Gate::Probe => 1,
-            Gate::Open(_) => 0,
+            Gate::Probe => self.left.0.min(self.sessions.len()) + 1,
+            Gate::Open(_) => {
+                self.left = (self.sessions.len(), self.held);
+                0
+            }
         };
         let work = self.queue.waiting() + self.claimed.len();
         let wanted = most.min(self.sessions.len() + work);
