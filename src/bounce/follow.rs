@@ -18,6 +18,9 @@ use crate::subscriber::standing::{self, Cause};
 use crate::subscriber::{SubscriberId, SubscriptionId};
 use crate::{on, row};
 
+/// What is written before the why of a report that was taken back.
+pub const BACK: &str = "taken back; ";
+
 /// A report, and whom it is about.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
@@ -240,4 +243,33 @@ async fn remember(tx: &mut Tx, subscription: SubscriptionId, memory: Memory) -> 
 /// The database failed.
 pub async fn forget(tx: &mut Tx, subscription: SubscriptionId) -> sqlx::Result<()> {
     remember(tx, subscription, Memory::default()).await
+}
+
+/// The newest report after this one from which something followed for the same reader.
+///
+/// # Errors
+/// The database failed.
+pub async fn later(
+    tx: &mut Tx,
+    id: BounceId,
+    newsletter: NewsletterId,
+    subscriber: SubscriberId,
+) -> sqlx::Result<Option<BounceId>> {
+    let (later,): (Option<BounceId>,) = on!(*tx, |c| sqlx::query_as(
+        "select max(b.id)
+         from bounce b
+         join delivery d on d.id = b.delivery_id
+         join issue i on i.id = d.issue_id
+         join subscriber s on s.address_hash = d.address_hash
+         where b.id > $1 and s.id = $2 and i.newsletter_id = $3
+           and (b.verdict = 'applied' or b.verdict = 'decided' and b.decision <> 'nothing')
+           and b.why not like $4"
+    )
+    .bind(id)
+    .bind(subscriber)
+    .bind(newsletter)
+    .bind(format!("{BACK}%"))
+    .fetch_one(c)
+    .await)?;
+    Ok(later)
 }

@@ -2,10 +2,10 @@
 //! bounces learns from it.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 
-use rundbrief_subscribers::standing::{Event, Reason as By};
+use rundbrief_subscribers::standing::{Event, Reason as By, Standing};
 
 use super::breaker;
 use super::follow::{self, About};
@@ -20,6 +20,7 @@ use super::verdict::{self, Verdict};
 use crate::errand::outcome;
 use crate::store::value::Millis;
 use crate::store::{Store, Tx};
+use crate::subscriber::SubscriberId;
 use crate::subscriber::standing::{self, Cause};
 use crate::webhook::event;
 use crate::{on, row, words};
@@ -57,6 +58,20 @@ pub enum Error {
     /// It cannot be applied to anybody.
     #[error("bounce {0} is tied to no mail of ours: it can only be decided as \"nothing\"")]
     Untied(BounceId),
+    /// Nothing followed from it.
+    #[error("nothing followed from bounce {0} that could be taken back: it is {1}")]
+    Harmless(BounceId, Verdict),
+    /// It was taken back before.
+    #[error("bounce {0} was taken back already")]
+    TakenBack(BounceId),
+    /// Something else decides about the reader now.
+    #[error("bounce {0} cannot be taken back: something else changed its reader since")]
+    Overtaken(BounceId),
+    /// A newer bounce of the reader's counts.
+    #[error(
+        "bounce {0} cannot be taken back: bounce {1} of the same reader followed. Take that back first"
+    )]
+    Followed(BounceId, BounceId),
     /// A phrase that is too short or too long.
     #[error("a phrase has {} to {} bytes, so that it means one thing", PHRASE.start(), PHRASE.end())]
     Phrase,
@@ -196,6 +211,10 @@ row! {
         report: Json<Record>,
         /// Where it stands.
         verdict: Verdict,
+        /// Why.
+        why: String,
+        /// What a person decided.
+        decision: Option<String>,
     }
 }
 
@@ -279,6 +298,10 @@ pub async fn release(store: &Store, decision: Decision, now: Millis) -> Result<R
                 Err(Error::Decided(..)) => {}
                 Err(
                     error @ (Error::Missing(_)
+                    | Error::Harmless(..)
+                    | Error::TakenBack(_)
+                    | Error::Overtaken(_)
+                    | Error::Followed(..)
                     | Error::Phrase
                     | Error::Reasonless
                     | Error::Standing(_)
@@ -292,7 +315,7 @@ pub async fn release(store: &Store, decision: Decision, now: Millis) -> Result<R
 }
 
 async fn held(tx: &mut Tx, id: BounceId) -> sqlx::Result<Option<Held>> {
-    on!(*tx, |c| sqlx::query_as("select report, verdict from bounce where id = $1")
+    on!(*tx, |c| sqlx::query_as("select report, verdict, why, decision from bounce where id = $1")
         .bind(id)
         .fetch_optional(c)
         .await)
@@ -385,16 +408,60 @@ async fn keep(
 /// # Errors
 /// See [`Error`]. Somebody who left or complained does not come back this way.
 pub async fn take_back(tx: &mut Tx, id: BounceId, now: Millis) -> Result<String, Error> {
-    held(tx, id).await?.ok_or(Error::Missing(id))?;
+    let held = held(tx, id).await?.ok_or(Error::Missing(id))?;
+    if held.why.starts_with(follow::BACK) {
+        return Err(Error::TakenBack(id));
+    }
+    let decided = held.decision.is_some_and(|word| word != Decision::Nothing.as_str());
+    if held.verdict != Verdict::Applied && !(held.verdict == Verdict::Decided && decided) {
+        return Err(Error::Harmless(id, held.verdict));
+    }
     let (tied, _) = tie::of_bounce(tx, id).await?.ok_or(Error::Untied(id))?;
     let subscriber = tied.subscriber.ok_or(Error::Untied(id))?;
+    stands(tx, id, &tied, subscriber).await?;
     let evidence = json!({"bounce": id, "taken_back": true});
     let cause = Cause { reason: By::Editor, evidence: &evidence, at: now };
     let change = standing::change(tx, subscriber, tied.newsletter, Event::Restored, cause).await?;
     outcome::take_back(tx, tied.newsletter, subscriber, now).await?;
     follow::forget(tx, change.subscription).await?;
+    on!(*tx, |c| sqlx::query("update bounce set why = $2 || why where id = $1")
+        .bind(id)
+        .bind(follow::BACK)
+        .execute(c)
+        .await
+        .map(drop))?;
     audit(tx, "taken back", id, "", now).await?;
     Ok(format!("{} became {}", change.was, change.became))
+}
+
+/// Whether the reader's standing, or what is remembered, is the work of this report.
+async fn stands(
+    tx: &mut Tx,
+    id: BounceId,
+    tied: &Tied,
+    subscriber: SubscriberId,
+) -> Result<(), Error> {
+    let changes: Vec<(Json<Value>, String)> = on!(*tx, |c| sqlx::query_as(
+        "select e.evidence, e.became
+         from standing_event e
+         join subscription s on s.id = e.subscription_id
+         where s.subscriber_id = $1 and s.newsletter_id = $2 and e.was <> e.became
+         order by e.id desc"
+    )
+    .bind(subscriber)
+    .bind(tied.newsletter)
+    .fetch_all(c)
+    .await)?;
+    let ours = |(evidence, _): &(Json<Value>, String)| evidence.0["bounce"] == json!(id);
+    if changes.first().is_some_and(ours) {
+        return Ok(());
+    }
+    let elsewhere = changes.first().is_some_and(|(_, became)| became != Standing::Active.as_str());
+    if elsewhere || changes.iter().any(ours) {
+        return Err(Error::Overtaken(id));
+    }
+    let later = follow::later(tx, id, tied.newsletter, subscriber).await?;
+    later.map_or(Ok(()), |later| Err(Error::Followed(id, later)))
 }
 
 /// A line of the audit log.

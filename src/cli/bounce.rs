@@ -382,6 +382,10 @@ fn fault(error: review::Error) -> anyhow::Error {
         review::Error::Missing(_)
         | review::Error::Decided(..)
         | review::Error::Untied(_)
+        | review::Error::Harmless(..)
+        | review::Error::TakenBack(_)
+        | review::Error::Overtaken(_)
+        | review::Error::Followed(..)
         | review::Error::Standing(standing::Error::Missing | standing::Error::Refused(_)) => {
             exit::Code::Data
         }

@@ -291,6 +291,11 @@ async fn an_editor_takes_a_decision_back(app: App) {
     tx.commit().await.unwrap();
     assert_eq!(outcome, "unreachable became active");
     assert_eq!(world.stands(0).await, Standing::Active);
+    assert_eq!(world.verdict(id).await.1, "taken back; not understood");
+    let mut tx = app.store.begin().await.unwrap();
+    let again = review::take_back(&mut tx, id, day(1)).await;
+    assert!(matches!(again, Err(review::Error::TakenBack(_))), "{again:?}");
+    drop(tx);
     let (decided,): (i64,) =
         read!(app.store, |db| sqlx::query_as("select count(*) from audit where noun = 'bounce'")
             .fetch_one(db)

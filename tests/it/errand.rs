@@ -133,6 +133,12 @@ async fn a_probe_that_bounces_is_the_last_word(app: App) {
     let again = world.receive(&failure(&caught[0].from, &format!("{UNKNOWN} x")), day(4)).await;
     world.step(day(4)).await;
     assert_eq!(world.verdict(again).await, (Verdict::Noted, "counted before".to_owned()));
+    let mut tx = app.store.begin().await.unwrap();
+    let harmless = review::take_back(&mut tx, again, day(5)).await;
+    assert!(matches!(harmless, Err(review::Error::Harmless(..))), "{harmless:?}");
+    let first = review::take_back(&mut tx, BounceId(id.0 - 1), day(5)).await;
+    assert!(matches!(first, Err(review::Error::Overtaken(_))), "{first:?}");
+    drop(tx);
     assert_eq!(take_back(&app, id, day(5)).await, "unreachable became active");
 }
 
