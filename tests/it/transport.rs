@@ -124,14 +124,16 @@ async fn a_restart_does_not_burst(app: App) {
     let began = now();
     for _ in 0..8 {
         let mut worker = worker_with(&app, limited()).await;
-        until_idle(&mut worker).await;
+        for _ in 0..5 {
+            worker.round().await.unwrap();
+        }
         worker.drain(Duration::from_secs(1)).await.unwrap();
     }
     let seconds = (now().0 - began.0) as f64 / 1000.0;
     let caught = relay.caught().len();
     // What the rate allows in that time, the bucket's own and one for the rounding.
     assert!(caught as f64 <= RATE * seconds + RATE + 1.0, "{caught} mails in {seconds} s");
-    assert!((1..40).contains(&caught), "{caught}");
+    assert!(caught > 0, "nothing goes out");
     assert_eq!(books(&app, issue).await.accepted, caught as i64);
 
     // A domain that throttled is still slowed after a restart.
