@@ -258,10 +258,11 @@ pub async fn queue(
     moved(tx, done, issue, Step::Queue).await
 }
 
-/// Records that somebody approved exactly this: see [`freeze::Material::hash`].
+/// Records that somebody approved exactly this: see [`freeze::Material::hash`]. Also of
+/// an issue that was paused before it began, since it had changed after its approval.
 ///
 /// # Errors
-/// It is no draft (any more).
+/// It began already, or is queued.
 pub async fn approve(
     tx: &mut Tx,
     issue: IssueId,
@@ -272,7 +273,7 @@ pub async fn approve(
     let done = on!(*tx, |c| sqlx::query(
         "update issue
          set approved_hash = $2, approved_by = $3, approved_at = $4
-         where id = $1 and state = 'draft'"
+         where id = $1 and (state = 'draft' or state = 'paused' and paused_from = 'queued')"
     )
     .bind(issue)
     .bind(hash)

@@ -1,6 +1,7 @@
 //! What the clock does with issues: composes when a schedule is due, begins what is
 //! queued. Each function is one step with the time as an argument; the daemon loops.
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::freeze::{self, Chance, Material};
@@ -231,19 +232,31 @@ async fn begin_one(
     let definition = &newsletter.definition;
     let pictures = &freeze::enclosed(store, definition, &pieces).await?;
     let material = Material { issue, definition, pieces: &pieces, office, pictures };
-    let letter = match material.letter(now, chance) {
+    let made = approved(&material).and_then(|approved| {
+        anyhow::ensure!(
+            approved,
+            "it is not what was approved: its newsletter, brand or office changed since, or nobody approved it; look at it with `rundbrief issue preview {id}`, then `issue approve {id}` and `issue resume {id}`",
+            id = issue.id
+        );
+        material.letter(now, chance).context("its mail cannot be made")
+    });
+    let letter = match made {
         Ok(letter) => letter,
         // It must not keep other issues from beginning.
-        Err(error) => {
-            let why = format!("its mail cannot be made: {error:#}");
-            return ask(store, issue.id, &why, now).await;
-        }
+        Err(error) => return ask(store, issue.id, &format!("{error:#}"), now).await,
     };
     let mut tx = store.begin().await?;
     freeze::store(&mut tx, issue, &letter, now).await?;
     tx.commit().await?;
     tracing::info!(issue = issue.id.0, bytes = letter.fixed_bytes(), "issue.frozen");
     Ok(Begun::Frozen(issue.id))
+}
+
+/// Whether the mail is the one that was approved, where its newsletter wants that: what
+/// changed after it was queued voids the approval as much as what changed before.
+fn approved(material: &Material<'_>) -> anyhow::Result<bool> {
+    Ok(material.definition.policies.approval == Approval::None
+        || material.issue.approved_hash == Some(material.hash()?.to_vec()))
 }
 
 /// Pauses an issue that cannot begin, and says why.

@@ -3,8 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rundbrief::issue::due::{self, Begun, Composed};
+use rundbrief::issue::freeze::Material;
 use rundbrief::issue::state::State;
-use rundbrief::issue::{self, IssueId, draft};
+use rundbrief::issue::{self, IssueId, archive, draft};
 use rundbrief::newsletter;
 use rundbrief::on;
 use rundbrief::store::value::Millis;
@@ -21,6 +22,7 @@ on_both![
     what_was_missed_follows_the_policy,
     a_queued_issue_begins_at_its_time_and_not_before,
     a_late_issue_is_asked_about_sent_or_left_out,
+    what_changes_after_its_approval_does_not_begin,
     applying_again_swallows_no_moment,
     a_newsletter_that_cannot_be_read_stops_no_other,
 ];
@@ -146,6 +148,43 @@ async fn a_late_issue_is_asked_about_sent_or_left_out(app: App) {
     let three = composed(&app, &newsletter).await.unwrap();
     queue(&app, three.id, monday()).await;
     assert_eq!(begin(&app, late).await, [Begun::Frozen(three.id)]);
+}
+
+/// Approves an issue exactly as it is now.
+async fn approve(app: &App, id: IssueId, newsletter: &newsletter::Newsletter) {
+    let issue = &get(app, id).await;
+    let pieces = &archive::pieces(&app.store, id.0).await.unwrap();
+    let (definition, office) = (&newsletter.definition, &office());
+    let hash = Material { issue, definition, pieces, office, pictures: &[] }.hash().unwrap();
+    let mut tx = app.store.begin().await.unwrap();
+    issue::approve(&mut tx, id, &hash, "somebody", monday()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn what_changes_after_its_approval_does_not_begin(app: App) {
+    let (before, one) = drafted(&app, "approval = \"required\"").await;
+    approve(&app, one.id, &before).await;
+    queue(&app, one.id, monday()).await;
+    let mut changed = before.definition.clone();
+    changed.sender.reply_to = "andere@example.de".to_owned().try_into().unwrap();
+    let mut tx = app.store.begin().await.unwrap();
+    newsletter::apply(&mut tx, &changed, monday()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(begin(&app, monday()).await, [Begun::Asked(one.id)]);
+    let why = get(&app, one.id).await.paused_why.unwrap();
+    assert!(why.starts_with("it is not what was approved"), "{why}");
+
+    // Resumed without another approval it asks again; approved as it is now it goes out.
+    let now = newsletter::get(&app.store, before.id).await.unwrap();
+    for (approved, begun) in [(false, Begun::Asked(one.id)), (true, Begun::Frozen(one.id))] {
+        if approved {
+            approve(&app, one.id, &now).await;
+        }
+        let mut tx = app.store.begin().await.unwrap();
+        issue::resume(&mut tx, one.id, monday()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(begin(&app, monday()).await, [begun]);
+    }
 }
 
 async fn applying_again_swallows_no_moment(app: App) {
