@@ -418,7 +418,9 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
     let issue = issue_named(&open.store, &id.to_string()).await?;
     let sums = sums::of(&open.store, id).await?;
     let mut record = object(&issue);
-    record["handed_over"] = json!(sums.accepted + sums.sending + sums.unknown);
+    let handed_over = sums.accepted + sums.unknown;
+    record["handed_over"] = json!(handed_over);
+    record["on_the_wire"] = json!(sums.sending);
     record["taken_back"] = json!(taken_back);
     if let Some(why) = &paused_why {
         context.output.remark(format_args!("overruled: {why}"));
@@ -426,10 +428,13 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
     context.output.result(
         &record,
         format_args!(
-            "issue {id} is {}; {} of {} mails were handed over already",
+            "issue {id} is {}; {handed_over} of {} mails were handed over already{}",
             issue.state,
-            sums.accepted + sums.sending + sums.unknown,
-            sums.total
+            sums.total,
+            match sums.sending {
+                0 => String::new(),
+                sending => format!(", at most {sending} more are on the wire"),
+            }
         ),
     );
     Ok(())
