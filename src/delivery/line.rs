@@ -62,6 +62,8 @@ pub(super) struct Line {
     pub(super) breaker: Breaker,
     /// Deliveries in hand at a time; grows while sessions run dry.
     pub(super) window: usize,
+    /// The last claim brought all that there was room for: more may be due.
+    pub(super) full: bool,
     /// Why the relay was last found not to work.
     pub(super) trouble: Option<String>,
     /// Sessions and their deliveries that were left when the breaker opened: they may
@@ -153,6 +155,7 @@ impl Line {
             pace,
             breaker,
             window: 2 * setup.connections * setup.relay.setup().window,
+            full: false,
             queue: Arc::new(Queue::new(setup.relay, setup.unsynced)),
             trouble,
             left: (0, 0),
@@ -209,7 +212,7 @@ impl Line {
         now: Millis,
         back: &mut Vec<Entry>,
     ) -> Vec<(Claim, Arc<Running>)> {
-        if self.queue.waiting() == 0 && self.held >= self.window / 2 {
+        if self.queue.waiting() == 0 && std::mem::take(&mut self.full) {
             self.window = (self.window * 2).min(ledger::GROUP);
         }
         let mut chosen = Vec::new();

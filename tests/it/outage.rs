@@ -61,7 +61,7 @@ fn a_server_that_is_killed_and_comes_back_costs_nobody_anything() {
 async fn killed(app: App, server: Server) {
     let relay = Relay::start(Offer { delay: Duration::from_millis(2), ..Offer::default() }).await;
     let mut workers = workers(&app, &relay).await;
-    let total = 1500;
+    let total = 5000;
     issue(&app, &readers(total)).await;
     for enough in [1, 400, 900] {
         caught(&relay, &mut workers, enough).await;
@@ -90,7 +90,7 @@ const HALF_WAY: [(&str, &str); 2] = [
 async fn half_way(app: App, server: Server) {
     let relay = Relay::start(Offer { delay: Duration::from_millis(2), ..Offer::default() }).await;
     let mut workers = workers(&app, &relay).await;
-    let total = 1500;
+    let total = 5000;
     issue(&app, &readers(total)).await;
     for (round, (first, second)) in HALF_WAY.into_iter().cycle().take(6).enumerate() {
         caught(&relay, &mut workers, 1 + round * 150).await;
