@@ -33,6 +33,7 @@ pub mod expand;
 pub mod guard;
 pub mod journal;
 pub mod ledger;
+mod licence;
 pub mod line;
 pub mod missing;
 pub mod pace;

@@ -1,17 +1,19 @@
 //! Stopping: nothing new begins, replies that are due are waited for, everything
 //! else goes back to the queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::{self, Entry};
 use super::pool::Done;
-use super::worker::Worker;
+use super::worker::{Worker, answered};
 use super::{settle, verdict, watch};
 use crate::issue;
 use crate::store::value::Millis;
 
-/// How long a database that fails is asked again. The journal keeps what it does not take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a database that fails is asked again, and one that says nothing is waited
+/// for. The journal keeps what it does not take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two such tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -22,7 +24,7 @@ impl Worker {
     /// # Errors
     /// The database failed.
     pub async fn drain(&mut self, within: Duration) -> anyhow::Result<usize> {
-        self.pool.drain();
+        self.pool.licence.drain();
         for line in &self.lines {
             line.queue.wake();
         }
@@ -59,13 +61,18 @@ impl Worker {
             line.sessions.shutdown().await;
         }
         self.looking.shutdown().await;
-        // Once more: now no session is open.
+        answered(&self.pool, self.sign_off()).await?;
+        Ok(left)
+    }
+
+    /// The pace once more, now that no session is open; then we are gone.
+    async fn sign_off(&self) -> anyhow::Result<()> {
         let now = (self.setup.clock)();
         let mut tx = self.store.begin().await?;
         self.keep_pace(&mut tx, now).await?;
         tx.commit().await?;
         settle::sign_off(&self.store, self.me, now).await?;
-        Ok(left)
+        Ok(())
     }
 
     /// Records what is done and gives back every claim. A database that fails is asked
@@ -74,7 +81,8 @@ impl Worker {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let now = (self.setup.clock)();
-            match self.record_once(now).await {
+            let pool = Arc::clone(&self.pool);
+            match answered(&pool, self.record_once(now)).await {
                 Err(error) if error.is::<sqlx::Error>() && tokio::time::Instant::now() < until => {
                     tracing::warn!(%error, "delivery.drain.again");
                     tokio::time::sleep(PAUSE).await;

@@ -3,8 +3,8 @@
 //! before it goes on. They know no database; the worker feeds them and records what
 //! they did.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +12,10 @@ use rundbrief_subscribers::address::EmailAddress;
 use rundbrief_subscribers::person::{Name, Person, Salutation};
 use rundbrief_subscribers::token::{DeliveryToken, Key};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
-use super::DeliveryId;
 use super::due::Claim;
 use super::journal::{self, Journal, Note, Record};
+use super::licence::Licence;
 use super::queue::{Open, Queue};
 use crate::issue::IssueId;
 use crate::letter::dkim;
@@ -93,15 +92,7 @@ pub struct Pool {
     pub(super) finished: Notify,
     /// How much is enough while sessions still have work: waking for each costs more.
     pub(super) enough: AtomicUsize,
-    /// Deliveries that must not be sent any more although they are marked.
-    withdrawn: Mutex<HashSet<DeliveryId>>,
-    any_withdrawn: AtomicBool,
-    draining: AtomicBool,
-    /// Grows when our own lease lapsed: what was marked before is not ours.
-    epoch: AtomicU64,
-    /// Until when the lease is good, in milliseconds since `born`; never shortened.
-    lease: AtomicU64,
-    born: Instant,
+    pub(super) licence: Licence,
 }
 
 impl Pool {
@@ -115,12 +106,7 @@ impl Pool {
             done: Mutex::default(),
             finished: Notify::new(),
             enough: AtomicUsize::new(1),
-            withdrawn: Mutex::default(),
-            any_withdrawn: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
-            epoch: AtomicU64::new(0),
-            lease: AtomicU64::new(0),
-            born: Instant::now(),
+            licence: Licence::new(),
         }
     }
 
@@ -134,56 +120,10 @@ impl Pool {
         lock(&self.done).len()
     }
 
-    /// From now on nothing new is begun. Sessions that wait must be woken.
-    pub(super) fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether it is.
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// These readers and nobody else want nothing any more: no dot begins for them
-    /// from here on.
-    pub(super) fn withdraw(&self, ids: impl IntoIterator<Item = DeliveryId>) {
-        let mut withdrawn = lock(&self.withdrawn);
-        withdrawn.clear();
-        withdrawn.extend(ids);
-        self.any_withdrawn.store(!withdrawn.is_empty(), Ordering::SeqCst);
-    }
-
-    /// The lease was renewed; it is good for so long from when that was asked for:
-    /// the answer may have been long on its way.
-    pub(super) fn renew(&self, asked: Instant, good_for: Duration) {
-        let until = asked.saturating_duration_since(self.born) + good_for;
-        self.lease.fetch_max(until.as_millis() as u64, Ordering::SeqCst);
-    }
-
-    /// Nobody else can take what is ours while this process lives.
-    pub(super) fn own(&self) {
-        self.lease.store(u64::MAX, Ordering::SeqCst);
-    }
-
-    /// The lease had lapsed: everything marked before is void.
-    pub(super) fn lapse(&self) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// The lease that marks are made under now.
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
-    }
-
     /// The last look before a dot.
     fn may_send(&self, ready: &Ready) -> bool {
-        let now = self.born.elapsed().as_millis() as u64;
-        !self.is_draining()
-            && !ready.issue.halted.load(Ordering::Relaxed)
-            && ready.epoch == self.epoch.load(Ordering::Relaxed)
-            && now < self.lease.load(Ordering::Relaxed)
-            && !(self.any_withdrawn.load(Ordering::Relaxed)
-                && lock(&self.withdrawn).contains(&ready.claim.id))
+        !ready.issue.halted.load(Ordering::Relaxed)
+            && self.licence.covers(ready.claim.id, ready.epoch)
     }
 
     /// A mail is done; `dry`: its sessions have no work left.
@@ -261,6 +201,7 @@ impl Desk {
     async fn work(&mut self) -> Result<(), journal::Error> {
         let mut next: Option<Prepared> = None;
         while self.session.is_open() {
+            self.pool.licence.sight().await;
             let Some(first) = next.take().or_else(|| self.prepare()) else {
                 if !self.wait().await {
                     break;
@@ -295,7 +236,7 @@ impl Desk {
         let mut woken = std::pin::pin!(self.queue.wake.notified());
         // From here on no wake-up is missed.
         woken.as_mut().enable();
-        if self.pool.is_draining() {
+        if self.pool.licence.is_draining() {
             return false;
         }
         if self.queue.waiting() > 0 {
@@ -378,7 +319,7 @@ impl Desk {
     /// The next delivery, spliced and signed. One that cannot be addressed is reported at once.
     fn prepare(&mut self) -> Option<Prepared> {
         loop {
-            if self.pool.is_draining() {
+            if self.pool.licence.is_draining() {
                 return None;
             }
             let ready = lock(&self.queue.ready).pop_front()?;

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::watch::{Receiver, Sender};
@@ -16,6 +17,10 @@ use super::pool::{Pool, Running};
 use super::watch::{self, Seen};
 use super::worker::{WATCH, Worker};
 use crate::store::Store;
+
+/// How long dots may rely on a look: what was committed is obeyed after a second, also
+/// where the database has stopped to answer.
+const GOOD: Duration = Duration::from_secs(1);
 
 /// What a worker has in its hands, and the look at it.
 #[derive(Debug)]
@@ -46,7 +51,7 @@ impl Waker {
 
     /// Nothing new begins from here on: the worker is about to be drained.
     pub fn stop(&self) {
-        self.0.pool.drain();
+        self.0.pool.licence.drain();
     }
 }
 
@@ -127,8 +132,9 @@ impl Sight {
             true => Vec::new(),
             false => watch::withdrawn(&self.store, hands.deliveries.into_iter()).await?,
         };
-        self.pool.withdraw(gone);
+        self.pool.licence.withdraw(gone);
         *looked = begun;
+        self.pool.licence.saw(begun, GOOD);
         self.count.send_modify(|count| *count += 1);
         Ok(seen)
     }

@@ -31,9 +31,9 @@ impl Worker {
             let alive = settle::heartbeat(&self.store, self.me, now).await?;
             if !alive {
                 tracing::warn!("delivery.lease.lapsed");
-                self.pool.lapse();
+                self.pool.licence.lapse();
             }
-            self.pool.renew(asked, LEASE);
+            self.pool.licence.renew(asked, LEASE);
             let mut tx = self.store.begin().await?;
             self.keep_pace(&mut tx, now).await?;
             tx.commit().await?;

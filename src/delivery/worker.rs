@@ -12,6 +12,7 @@ use rundbrief_subscribers::token::Key;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::drain::PATIENCE;
 use super::due::{Claim, Cursor};
 use super::journal::Journal;
 use super::ledger::{self, Entry};
@@ -34,6 +35,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(15);
 pub(super) const WATCH: Duration = Duration::from_millis(400);
 /// The longest wait for more outcomes before a group is recorded.
 const GATHER: Duration = Duration::from_millis(20);
+/// A database that has said nothing for so long is taken for gone; the next round asks
+/// by another connection.
+const ANSWER: Duration = Duration::from_secs(120);
 /// The longest wait of a round that has mails on the wire.
 const WAIT: Duration = Duration::from_millis(200);
 
@@ -65,6 +69,27 @@ pub enum Round {
     Idle(Option<Millis>),
     /// No relay works; one is asked again at this moment.
     Blocked(Millis),
+}
+
+/// What the database answers, unless it says nothing: that keeps us neither for ever nor
+/// from stopping. What it did then is not known.
+///
+/// # Errors
+/// It failed, or says nothing.
+pub(super) async fn answered<T>(
+    pool: &Pool,
+    asked: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let stopping = async {
+        pool.licence.drained().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    let seconds = tokio::select! {
+        answer = asked => return answer,
+        () = tokio::time::sleep(ANSWER) => ANSWER.as_secs(),
+        () = stopping => PATIENCE.as_secs(),
+    };
+    Err(anyhow::anyhow!("the database has not answered for {seconds} s"))
 }
 
 /// A claim with its issue.
@@ -155,10 +180,10 @@ impl Worker {
         let path = setup.return_path.clone();
         let pool = Pool::new(journal, setup.key.clone(), path, setup.clock);
         match store.kind() {
-            Kind::Postgres => pool.renew(asked, LEASE),
+            Kind::Postgres => pool.licence.renew(asked, LEASE),
             // The lock of the data directory is the lease: a writer that somebody
             // holds for a minute takes nothing away from us.
-            Kind::Sqlite => pool.own(),
+            Kind::Sqlite => pool.licence.own(),
         }
         let pool = Arc::new(pool);
         let sight = Arc::new(Sight::new(store.clone(), Arc::clone(&pool)));
@@ -191,11 +216,12 @@ impl Worker {
     /// The database failed: call again later, nothing is lost. The journal failed:
     /// stop; nothing may be sent without it.
     pub async fn round(&mut self) -> anyhow::Result<Round> {
-        if self.pool.is_draining() {
+        if self.pool.licence.is_draining() {
             return Ok(Round::Idle(None));
         }
         let now = (self.setup.clock)();
-        self.upkeep(now).await?;
+        let pool = Arc::clone(&self.pool);
+        answered(&pool, self.upkeep(now)).await?;
         self.dismiss(now)?;
         self.mourn();
         self.give_up_blocked(now);
@@ -217,7 +243,7 @@ impl Worker {
         if let Some(until) = self.blocked(now) {
             return Ok(Round::Blocked(until));
         }
-        self.rest(now).await
+        answered(&pool, self.rest(now)).await
     }
 
     /// Delivers this issue and leaves the others alone.
@@ -279,7 +305,8 @@ impl Worker {
             return Ok(false);
         }
         self.sync().await?;
-        match self.commit(now, &mut marking, claiming).await {
+        let pool = Arc::clone(&self.pool);
+        match answered(&pool, self.commit(now, &mut marking, claiming)).await {
             Ok((marked, claimed)) => {
                 let any = !marked.is_empty() || claimed > 0;
                 self.recorded();
@@ -303,7 +330,7 @@ impl Worker {
 
     /// What is marked now goes to the sessions of the transport it was marked for.
     fn hand_over(&mut self, marking: Vec<Vec<Taken>>, marked: &[DeliveryId]) {
-        let epoch = self.pool.epoch();
+        let epoch = self.pool.licence.epoch();
         let ours = |claim: &Claim| marked.binary_search(&claim.id).is_ok();
         let mut ready: Vec<Vec<Ready>> = Vec::with_capacity(marking.len());
         for (line, chosen) in marking.into_iter().enumerate() {
@@ -343,11 +370,12 @@ impl Worker {
             let group = chosen.iter().map(|(claim, _)| (claim.id, claim.generation));
             marked.extend(ledger::mark(&mut tx, self.me, &line.name, group, now).await?);
         }
-        let mut taken = (0, Vec::new());
+        let (mut taken, mut full) = ((0, Vec::new()), false);
         if let Some((turn, line)) = claiming {
             let room = self.lines[line].wants(marking[line].len(), now);
             let open = self.lines[line].queue.is_open();
             taken = self.take(&mut tx, (turn, line), room, open, now).await?;
+            full = open && taken.0 >= room;
             if open {
                 let begun = std::mem::take(&mut taken.1);
                 marked.extend(begun.iter().map(|(claim, _)| claim.id));
@@ -359,6 +387,7 @@ impl Worker {
         self.doubtful = false;
         let (found, claimed) = taken;
         if let Some((turn, line)) = claiming {
+            self.lines[line].full = full;
             self.lines[line].claimed.extend(claimed);
             if found == 0 {
                 self.issues[turn].empty_until = Some(now.after(WATCH));
