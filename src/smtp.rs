@@ -82,6 +82,9 @@ pub enum Broken {
     /// The server's bytes are no SMTP reply, or one without end.
     #[error("not an SMTP reply: {0}")]
     Protocol(String),
+    /// The server said what nobody asked for, or what is no answer to what was asked.
+    #[error("the server spoke out of turn: {0}")]
+    OutOfTurn(String),
     /// TLS was required and is not there, or the certificate is not good.
     #[error("{0}")]
     Tls(String),

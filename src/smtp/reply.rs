@@ -73,6 +73,11 @@ impl Reply {
         self.code / 100 == 2
     }
 
+    /// 3xx: more is wanted before there is an answer.
+    pub fn is_intermediate(&self) -> bool {
+        self.code / 100 == 3
+    }
+
     /// 4xx.
     pub fn is_temporary(&self) -> bool {
         self.code / 100 == 4

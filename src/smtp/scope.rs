@@ -18,7 +18,7 @@ words! {
         Later = "later",
         /// This reader, never again.
         Never = "never",
-        /// The dot was written and no reply came: nobody can know.
+        /// The dot was written and no reply came, or one that is no answer: nobody can know.
         Unknown = "unknown",
         /// We held the mail back ourselves; the delivery goes back.
         Withheld = "withheld",
@@ -52,6 +52,8 @@ pub fn judge(outcome: &Outcome) -> Scope {
             Stage::Mail => at_mail(reply),
             Stage::Rcpt | Stage::Data | Stage::Body => at_recipient(reply),
             Stage::Dot if reply.is_positive() => Scope::Accepted,
+            // It answers something else, and the answer to the dot is still to come.
+            Stage::Dot if reply.is_intermediate() => Scope::Unknown,
             Stage::Dot => at_recipient(reply),
         },
     }
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn scope_comes_first_then_the_code() {
-        use Scope::{Accepted, Issue, Later, Never, Relay};
+        use Scope::{Accepted, Issue, Later, Never, Relay, Unknown};
         for (stage, code, text, scope) in [
             (Stage::Greeting, 554, "no", Relay),
             (Stage::Greeting, 421, "busy", Relay),
@@ -172,14 +174,15 @@ mod tests {
             (Stage::Dot, 552, "message size exceeds the limit", Issue),
             (Stage::Dot, 554, "message too large", Issue),
             (Stage::Dot, 554, "5.7.1 refused", Never),
-            (Stage::Dot, 354, "what?", Relay),
+            (Stage::Data, 250, "what?", Relay),
+            (Stage::Dot, 354, "what?", Unknown),
         ] {
             assert_eq!(at(stage, code, text), scope, "{stage:?} {code} {text}");
         }
     }
 
     #[test]
-    fn only_a_broken_dot_is_unknown() {
+    fn only_an_unanswered_dot_is_unknown() {
         for stage in [
             Stage::Connect,
             Stage::Tls,

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -26,6 +27,8 @@ const READ_BYTES: usize = 4096;
 const QUIT_TIME: Duration = Duration::from_secs(5);
 /// Log-in exchanges longer than this are no log-in.
 const AUTH_ROUNDS: usize = 4;
+/// Why nothing more comes.
+const CLOSED: &str = "the server closed the connection";
 
 /// An open session, ready for MAIL.
 #[derive(Debug)]
@@ -95,13 +98,31 @@ impl Session {
     /// Whether an idle connection is still there and silent; a server that closed
     /// it or said goodbye is noticed here, before a mail is tried.
     pub async fn is_fresh(&mut self) -> bool {
-        if !self.is_open() || self.begun.is_none() && !self.input.is_empty() {
-            return false;
+        self.is_open() && self.begun.is_none() && self.expect_silence().await.is_ok()
+    }
+
+    /// Nothing is asked, so there is nothing to hear. A server that spoke all the same, or
+    /// has gone, ends the session: its words would be taken for the next reply.
+    pub(super) async fn expect_silence(&mut self) -> Result<(), Broken> {
+        if self.input.is_empty() {
+            let mut bytes = [0; READ_BYTES];
+            let read = std::pin::pin!(self.stream.read(&mut bytes));
+            match futures_util::poll!(read) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(n)) => self.input.push(&bytes[..n]),
+                Poll::Ready(Err(error)) => {
+                    self.open = false;
+                    return Err(Broken::Io(error.to_string()));
+                }
+            }
         }
-        let mut byte = [0; 1];
-        let read = std::pin::pin!(self.stream.read(&mut byte));
-        // Ready means the end of the stream, an error, or words nobody asked for.
-        !matches!(futures_util::poll!(read), std::task::Poll::Ready(_))
+        self.open = false;
+        if self.input.is_empty() {
+            return Err(Broken::Io(CLOSED.to_owned()));
+        }
+        let said = self.input.take().ok().flatten();
+        let words = said.map_or_else(|| "no reply".to_owned(), |reply| reply.words());
+        Err(Broken::OutOfTurn(words))
     }
 
     /// Says goodbye, if the server still listens.
@@ -259,7 +280,7 @@ impl Session {
                 Err(_) => return Err(Broken::Deadline(within.as_secs())),
                 Ok(Err(error)) => return Err(Broken::Io(error.to_string())),
                 Ok(Ok(0)) => {
-                    return Err(Broken::Io("the server closed the connection".to_owned()));
+                    return Err(Broken::Io(CLOSED.to_owned()));
                 }
                 Ok(Ok(n)) => self.input.push(&bytes[..n]),
             }

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::envelope::Envelope;
 use super::reply::Reply;
 use super::session::Session;
-use super::{Broken, Outcome, Stage, wire};
+use super::{Answer, Broken, Outcome, Stage, wire};
 
 /// Content is written in blocks of at most this many bytes; the last look is
 /// repeated before each.
@@ -46,10 +47,13 @@ impl Session {
             let why = Broken::Setup("another mail was announced on this connection".to_owned());
             return Outcome::broken(Stage::Mail, why);
         }
-        if begun.is_none()
-            && let Some(refused) = mail.envelope.refuse(&self.server)
-        {
-            return refused;
+        if begun.is_none() {
+            if let Err(why) = self.expect_silence().await {
+                return Outcome::broken(Stage::Mail, why);
+            }
+            if let Some(refused) = mail.envelope.refuse(&self.server) {
+                return refused;
+            }
         }
         self.mails += 1;
         match self.announce(mail.envelope, begun.is_some()).await {
@@ -102,16 +106,22 @@ impl Session {
         {
             let reply = self.step(stage, line, within).await?;
             if !reply.is_positive() {
-                self.dirty = true;
-                return Err(Outcome::reply(stage, reply));
+                return Err(self.refused(stage, reply));
             }
         }
         let reply = self.step(Stage::Data, b"DATA\r\n", limits.data).await?;
         if reply.code() != 354 {
-            self.dirty = true;
-            return Err(Outcome::reply(Stage::Data, reply));
+            return Err(self.refused(Stage::Data, reply));
         }
         Ok(())
+    }
+
+    /// The mail ends with this reply. One that is no refusal does not belong here, and
+    /// nobody can tell any more which reply is to what.
+    fn refused(&mut self, stage: Stage, reply: Reply) -> Outcome {
+        self.dirty = true;
+        self.open &= reply.is_temporary() || reply.is_permanent();
+        Outcome::reply(stage, reply)
     }
 
     /// What three replies to three commands mean together.
@@ -119,13 +129,12 @@ impl Session {
         if mail.is_positive() && rcpt.is_positive() && data.code() == 354 {
             return Ok(());
         }
-        self.dirty = true;
         let outcome = if !mail.is_positive() {
-            Outcome::reply(Stage::Mail, mail)
+            self.refused(Stage::Mail, mail)
         } else if !rcpt.is_positive() {
-            Outcome::reply(Stage::Rcpt, rcpt)
+            self.refused(Stage::Rcpt, rcpt)
         } else {
-            return Err(Outcome::reply(Stage::Data, data));
+            return Err(self.refused(Stage::Data, data));
         };
         if data.code() == 354 && self.open {
             // The server wants content for nobody (RFC 2920, section 3.1): an empty one.
@@ -143,6 +152,9 @@ impl Session {
         look: impl Fn() -> bool,
     ) -> Outcome {
         let limits = self.relay.setup().deadlines;
+        if let Err(why) = self.expect_silence().await {
+            return Outcome::broken(Stage::Body, why);
+        }
         let mut output = std::mem::take(&mut self.output);
         output.clear();
         let dot = if wire::is_clean(content) {
@@ -163,48 +175,43 @@ impl Session {
             Err(outcome) => return outcome,
         }
         match self.read(limits.dot).await {
-            Ok(reply) => Outcome::reply(Stage::Dot, reply),
+            Ok(reply) => {
+                self.open &= !reply.is_intermediate();
+                Outcome::reply(Stage::Dot, reply)
+            }
             Err(why) => Outcome::broken(Stage::Dot, why),
         }
     }
 
+    /// As [`Session::pour_blindly`]; after a failed write the server's last words count.
+    async fn pour(
+        &mut self,
+        output: &[u8],
+        end: usize,
+        look: impl Fn() -> bool,
+    ) -> Result<(), Outcome> {
+        match self.pour_blindly(output, end, look).await {
+            Err(Outcome { stage, answer: Answer::Broken(why) }) => {
+                Err(self.last_words(stage, why).await)
+            }
+            done @ (Ok(()) | Err(_)) => done,
+        }
+    }
+
     /// Writes all of `output`, whose bytes before `end` must all have left for the
-    /// mail to count as sent. Looks before every write until then.
-    pub(super) async fn pour(
+    /// mail to count as sent. Looks before every write until then. Whatever goes wrong
+    /// ends the session.
+    pub(super) async fn pour_blindly(
         &mut self,
         output: &[u8],
         end: usize,
         look: impl Fn() -> bool,
     ) -> Result<(), Outcome> {
         let within = self.relay.setup().deadlines.block;
-        let mut at = 0;
-        while at < output.len() {
-            if at < end && !look() {
-                self.open = false;
-                return Err(Outcome { stage: Stage::Body, answer: super::Answer::Withheld });
-            }
-            let block = &output[at..output.len().min(at + BLOCK_BYTES)];
-            // A plain socket that refuses a write has taken nothing of it; TLS may
-            // have sent what it took before.
-            let gone = at >= end || self.stream.is_tls() && at + block.len() >= end;
-            let why = match timeout(within, self.stream.write(block)).await {
-                Ok(Ok(n)) if n > 0 => {
-                    at += n;
-                    continue;
-                }
-                Ok(Ok(_)) => Broken::Io("the server takes no more".to_owned()),
-                Ok(Err(error)) => Broken::Io(error.to_string()),
-                Err(_) => Broken::Deadline(within.as_secs()),
-            };
-            let stage = if gone { Stage::Dot } else { Stage::Body };
-            return Err(self.last_words(stage, why).await);
-        }
-        let why = match timeout(within, self.stream.flush()).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => Broken::Io(error.to_string()),
-            Err(_) => Broken::Deadline(within.as_secs()),
-        };
-        Err(self.last_words(Stage::Dot, why).await)
+        let tls = self.stream.is_tls();
+        let poured = pour(&mut self.stream, tls, output, end, within, look).await;
+        self.open &= poured.is_ok();
+        poured
     }
 
     /// After a failed write: what the server said before it hung up, if anything.
@@ -234,5 +241,86 @@ impl Session {
             Ok(reply) => Ok(reply),
             Err(why) => Err(Outcome::broken(stage, why)),
         }
+    }
+}
+
+/// See [`Session::pour_blindly`]. Each block has its time, however many writes it takes:
+/// a server that drains a few bytes now and then must not hold the session for hours.
+async fn pour(
+    stream: &mut (impl AsyncWrite + Unpin),
+    tls: bool,
+    output: &[u8],
+    end: usize,
+    within: Duration,
+    look: impl Fn() -> bool,
+) -> Result<(), Outcome> {
+    let mut at = 0;
+    for block in output.chunks(BLOCK_BYTES) {
+        let (until, next) = (Instant::now() + within, at + block.len());
+        while at < next {
+            if at < end && !look() {
+                return Err(Outcome { stage: Stage::Body, answer: Answer::Withheld });
+            }
+            // A plain socket that refuses a write has taken nothing of it; TLS may
+            // have sent what it took before.
+            let stage = if at >= end || tls && next >= end { Stage::Dot } else { Stage::Body };
+            let wrote = timeout_at(until, stream.write(&output[at..next])).await;
+            match bounded(wrote, within) {
+                Ok(0) => {
+                    let why = Broken::Io("the server takes no more".to_owned());
+                    return Err(Outcome::broken(stage, why));
+                }
+                Ok(n) => at += n,
+                Err(why) => return Err(Outcome::broken(stage, why)),
+            }
+        }
+    }
+    let flushed = timeout(within, stream.flush()).await;
+    bounded(flushed, within).map_err(|why| Outcome::broken(Stage::Dot, why))
+}
+
+fn bounded<T>(done: Result<std::io::Result<T>, Elapsed>, within: Duration) -> Result<T, Broken> {
+    match done {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Broken::Io(error.to_string())),
+        Err(_) => Err(Broken::Deadline(within.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn a_block_has_one_deadline_however_slowly_it_is_taken() {
+        let (mut ours, mut theirs) = tokio::io::duplex(16);
+        tokio::spawn(async move {
+            while theirs.read_u8().await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let (begun, within) = (Instant::now(), Duration::from_millis(300));
+        let content = [b'x'; BLOCK_BYTES];
+        let poured = pour(&mut ours, false, &content, content.len(), within, || true).await;
+        assert_eq!(poured, Err(Outcome::broken(Stage::Body, Broken::Deadline(0))));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn each_block_has_a_deadline_of_its_own() {
+        let (mut ours, mut theirs) = tokio::io::duplex(BLOCK_BYTES);
+        let reader = tokio::spawn(async move {
+            let mut bytes = vec![0; BLOCK_BYTES];
+            for _ in 0..5 {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                theirs.read_exact(&mut bytes).await.unwrap();
+            }
+        });
+        let content = vec![b'x'; 5 * BLOCK_BYTES];
+        let within = Duration::from_millis(700);
+        let poured = pour(&mut ours, false, &content, content.len(), within, || true).await;
+        assert_eq!(poured, Ok(()));
+        reader.await.unwrap();
     }
 }

@@ -2,6 +2,8 @@
 //! of each, one behind the other, then all replies. It pays where replies take
 //! long; the window is part of the bound on copies, hence a setting.
 
+use std::time::Duration;
+
 use super::reply::Reply;
 use super::session::Session;
 use super::transaction::Mail;
@@ -9,6 +11,8 @@ use super::{Answer, Broken, Outcome, Stage};
 
 /// Replies to one mail of a window: RSET, MAIL, RCPT, BDAT.
 const RESET: &[u8] = b"RSET\r\n";
+/// How long to wait for more after a 421: who says it hangs up.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// How far one mail of the window got.
 enum Written {
@@ -16,6 +20,17 @@ enum Written {
     Whole,
     /// It did not; this is how it ended.
     Ended(Outcome),
+}
+
+/// What was heard last while the replies of a window are read.
+#[derive(Default)]
+struct Heard {
+    /// The last reply, if it was a 421. A server that says so and hangs up obeyed nothing
+    /// that stood behind (RFC 5321, section 3.8).
+    farewell: Option<Reply>,
+    /// The connection is lost, or nobody can tell any more which reply is to what. A
+    /// reply that comes late would be taken for the next mail's.
+    broken: Option<Broken>,
 }
 
 impl Session {
@@ -37,23 +52,20 @@ impl Session {
         mails: &[Mail<'_>],
         look: impl Fn(usize) -> bool,
     ) -> Vec<Outcome> {
+        if let Err(why) = self.expect_silence().await {
+            return vec![Outcome::broken(Stage::Mail, why); mails.len()];
+        }
         let mut written = Vec::with_capacity(mails.len());
         for (n, mail) in mails.iter().enumerate() {
             written.push(self.write_chunk(mail, || look(n)).await);
         }
         let mut outcomes = Vec::with_capacity(mails.len());
-        let mut farewell = None;
+        let mut heard = Heard::default();
         for one in written {
-            let outcome = match one {
+            outcomes.push(match one {
                 Written::Ended(outcome) => outcome,
-                Written::Whole => self.read_chunk(farewell.as_ref()).await,
-            };
-            if let Answer::Reply(reply) = &outcome.answer
-                && reply.code() == 421
-            {
-                farewell.get_or_insert_with(|| reply.clone());
-            }
-            outcomes.push(outcome);
+                Written::Whole => self.read_chunk(&mut heard).await,
+            });
         }
         outcomes
     }
@@ -83,8 +95,8 @@ impl Session {
         };
         output.extend_from_slice(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
         output.extend_from_slice(content);
-        let end = output.len();
-        let poured = self.pour_blindly(&output, end, look).await;
+        // Replies of earlier mails are still to come: none of them is this write's.
+        let poured = self.pour_blindly(&output, output.len(), look).await;
         self.output = output;
         match poured {
             Ok(()) => Written::Whole,
@@ -92,86 +104,50 @@ impl Session {
         }
     }
 
-    /// As [`Session::pour`], but replies of earlier mails are still to come, so a
-    /// failed write must not take one of them for its own.
-    async fn pour_blindly(
-        &mut self,
-        output: &[u8],
-        end: usize,
-        look: impl Fn() -> bool,
-    ) -> Result<(), Outcome> {
-        use tokio::io::AsyncWriteExt;
-        let within = self.relay.setup().deadlines.block;
-        let mut at = 0;
-        while at < end {
-            if at > 0 && !look() {
-                self.open = false;
-                return Err(Outcome { stage: Stage::Body, answer: Answer::Withheld });
-            }
-            let gone = self.stream.is_tls();
-            let tried = tokio::time::timeout(within, self.stream.write(&output[at..])).await;
-            let why = match tried {
-                Ok(Ok(n)) if n > 0 => {
-                    at += n;
-                    continue;
-                }
-                Ok(Ok(_)) => Broken::Io("the server takes no more".to_owned()),
-                Ok(Err(error)) => Broken::Io(error.to_string()),
-                Err(_) => Broken::Deadline(within.as_secs()),
-            };
-            self.open = false;
-            let stage = if gone { Stage::Dot } else { Stage::Body };
-            return Err(Outcome::broken(stage, why));
-        }
-        let flushed = tokio::time::timeout(within, self.stream.flush()).await;
-        match flushed {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => self.lost(Broken::Io(error.to_string())),
-            Err(_) => self.lost(Broken::Deadline(within.as_secs())),
-        }
-    }
-
-    fn lost(&mut self, why: Broken) -> Result<(), Outcome> {
-        self.open = false;
-        Err(Outcome::broken(Stage::Dot, why))
-    }
-
-    /// The four replies of a mail that was written whole. A server that said 421 and
-    /// hung up obeyed nothing that stood behind (RFC 5321, section 3.8).
-    async fn read_chunk(&mut self, farewell: Option<&Reply>) -> Outcome {
+    /// The four replies of a mail that was written whole. All of them are read whatever
+    /// they say, also when another mail ended the writing: the next mail's stand behind.
+    async fn read_chunk(&mut self, heard: &mut Heard) -> Outcome {
         let limits = self.relay.setup().deadlines;
-        let mut first = None;
-        for (stage, within) in [
-            (Stage::Mail, limits.mail), // RSET
-            (Stage::Mail, limits.mail),
-            (Stage::Rcpt, limits.rcpt),
-        ] {
-            match self.read(within).await {
+        // What RSET itself gets says nothing about the mail.
+        if let Err(unheard) = self.hear(limits.mail, heard).await {
+            return unheard;
+        }
+        let mut refused = None;
+        for (stage, within) in [(Stage::Mail, limits.mail), (Stage::Rcpt, limits.rcpt)] {
+            match self.hear(within, heard).await {
                 Ok(reply) if reply.is_positive() => {}
                 Ok(reply) => {
-                    let gone = reply.code() == 421;
-                    first.get_or_insert(Outcome::reply(stage, reply));
-                    if gone {
-                        break;
-                    }
+                    refused.get_or_insert(Outcome::reply(stage, reply));
                 }
-                Err(Broken::Io(_)) if farewell.is_some() && first.is_none() => {
-                    let farewell = farewell.cloned().expect("it was just seen");
-                    return Outcome::reply(Stage::Mail, farewell);
-                }
-                // The last chunk has left: whatever the server did with it, it did not say.
-                Err(why) => return first.unwrap_or(Outcome::broken(Stage::Dot, why)),
+                Err(unheard) => return refused.unwrap_or(unheard),
             }
         }
-        if let Some(refused) = first {
-            if self.open {
-                let _ = self.read(limits.dot).await;
-            }
-            return refused;
-        }
-        match self.read(limits.dot).await {
-            Ok(reply) => Outcome::reply(Stage::Dot, reply),
-            Err(why) => Outcome::broken(Stage::Dot, why),
-        }
+        let last = self.hear(limits.dot, heard).await;
+        let said = last.map_or_else(|unheard| unheard, |reply| Outcome::reply(Stage::Dot, reply));
+        refused.unwrap_or(said)
+    }
+
+    /// The next reply of the window, or what its absence means for the mail it is about.
+    /// Once one is missing, no other is waited for.
+    async fn hear(&mut self, within: Duration, heard: &mut Heard) -> Result<Reply, Outcome> {
+        let within = if heard.farewell.is_some() { within.min(FAREWELL) } else { within };
+        let why = match heard.broken.take() {
+            Some(why) => why,
+            None => match self.read(within).await {
+                Ok(reply) if !reply.is_intermediate() => {
+                    heard.farewell = (reply.code() == 421).then(|| reply.clone());
+                    return Ok(reply);
+                }
+                Ok(reply) => Broken::OutOfTurn(reply.words()),
+                Err(why) => why,
+            },
+        };
+        self.open = false;
+        heard.broken = Some(why.clone());
+        Err(match (&heard.farewell, why) {
+            (Some(farewell), Broken::Io(_)) => Outcome::reply(Stage::Mail, farewell.clone()),
+            // The last chunk has left: whatever the server did with it, it did not say.
+            (_, why) => Outcome::broken(Stage::Dot, why),
+        })
     }
 }

@@ -63,6 +63,7 @@ mod subscriber;
 mod subscriber_cli;
 mod tidy;
 mod transport;
+mod turn;
 mod webhook;
 mod webhook_door;
 mod webhook_http;
