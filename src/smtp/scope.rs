@@ -38,6 +38,21 @@ const RELAY_WORDS: [&str; 6] = [
     "relay not permitted",
 ];
 
+/// Words of a relay about how much we have sent already, in the forms that relays use:
+/// Gmail, its relay service, Amazon SES, Exchange Online, cPanel's Exim, hosters.
+const LIMIT_WORDS: [&str; 10] = [
+    "sending limit",
+    "sending quota",
+    "sending rate exceeded",
+    "send limit exceeded",
+    "relay limit exceeded",
+    "relay quota",
+    "daily message quota",
+    "daily limit for sending",
+    "emails per hour",
+    "failures per hour",
+];
+
 /// Judges one outcome.
 pub fn judge(outcome: &Outcome) -> Scope {
     match &outcome.answer {
@@ -71,11 +86,12 @@ fn at_auth(reply: &Reply) -> Scope {
 
 /// Nothing about MAIL has to do with the reader.
 fn at_mail(reply: &Reply) -> Scope {
-    if reply.is_permanent() && !is_out_of_step(reply) { Scope::Issue } else { Scope::Relay }
+    let issue = reply.is_permanent() && !is_out_of_step(reply) && !is_our_limit(reply);
+    if issue { Scope::Issue } else { Scope::Relay }
 }
 
 fn at_recipient(reply: &Reply) -> Scope {
-    if matches!(reply.code(), 421 | 454) || is_out_of_step(reply) {
+    if matches!(reply.code(), 421 | 454) || is_out_of_step(reply) || is_our_limit(reply) {
         return Scope::Relay;
     }
     if reply.is_temporary() {
@@ -98,6 +114,26 @@ fn at_recipient(reply: &Reply) -> Scope {
 /// 503: the server lost count of the commands.
 fn is_out_of_step(reply: &Reply) -> bool {
     reply.code() == 503
+}
+
+/// We sent as much as the relay lets us for today or this hour. No reader is at fault,
+/// and nothing is wrong with the issue: it need not pause until somebody resumes it.
+/// Whatever the code, the relay cannot *now*: its breaker opens, the next transport of
+/// the route takes over, and a probe finds out when the time of the limit is over.
+fn is_our_limit(reply: &Reply) -> bool {
+    let Some(status) = reply.status() else { return speaks_of_our_limit(reply) };
+    match (status.class, status.subject, status.detail) {
+        // Gmail; Exchange Online for one sender, and for all of a tenant.
+        (5, 4, 5) | (5, 1, 90) | (5, 7, 232 | 233) => true,
+        // A full mailbox, whatever is said beside it.
+        (_, 2, 2) => false,
+        (..) => speaks_of_our_limit(reply),
+    }
+}
+
+fn speaks_of_our_limit(reply: &Reply) -> bool {
+    let words = reply.words().to_ascii_lowercase();
+    !reply.is_positive() && LIMIT_WORDS.iter().any(|phrase| words.contains(phrase))
 }
 
 /// The receiver wants SPF, DKIM and DMARC (Outlook 5.7.515, Gmail 5.7.26).
@@ -178,6 +214,56 @@ mod tests {
             (Stage::Dot, 354, "what?", Unknown),
         ] {
             assert_eq!(at(stage, code, text), scope, "{stage:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn our_own_limit_is_no_readers_and_no_issues_fault() {
+        for (code, text) in [
+            (
+                550,
+                "5.4.5 Daily user sending limit exceeded. For more information on Gmail\nsending limits go to",
+            ),
+            (550, "5.4.5 Daily sending quota exceeded."),
+            (
+                550,
+                "5.7.1 Daily SMTP relay limit exceeded for user. For more information on SMTP relay",
+            ),
+            (
+                550,
+                "5.1.90 Your message can't be sent because you've reached your daily limit for message recipients",
+            ),
+            (
+                550,
+                "5.7.233 Your message can't be sent because your tenant exceeded its daily limit for sending email to external recipients (tenant external recipient rate limit)",
+            ),
+            (454, "Throttling failure: Daily message quota exceeded."),
+            (454, "Throttling failure: Maximum sending rate exceeded."),
+            (
+                550,
+                "Domain example.org has exceeded the max emails per hour (151/150 (100%)) allowed. Message discarded.",
+            ),
+            (452, "4.7.1 Your sending limit is reached, come back tomorrow"),
+        ] {
+            for stage in [Stage::Mail, Stage::Rcpt, Stage::Dot] {
+                assert_eq!(at(stage, code, text), Scope::Relay, "{stage:?} {code} {text}");
+            }
+        }
+        for (code, text, scope) in [
+            (552, "5.2.2 Quota exceeded", Scope::Never),
+            (552, "5.2.2 Mailbox over quota since it reached its sending limit", Scope::Never),
+            (552, "Mailbox quota exceeded", Scope::Never),
+            (452, "4.2.2 The email account that you tried to reach is over quota", Scope::Later),
+            (
+                550,
+                "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages",
+                Scope::Never,
+            ),
+            (550, "5.1.1 daily@limit.example.org unknown", Scope::Never),
+            (550, "5.1.9 no such relay", Scope::Never),
+            (550, "5.7.1 Message size exceeds the daily limit of this user", Scope::Never),
+        ] {
+            assert_eq!(at(Stage::Rcpt, code, text), scope, "{code} {text}");
         }
     }
 
