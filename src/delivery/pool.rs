@@ -171,7 +171,9 @@ pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
         Desk { pool, queue, session, unsynced, reader, spare, mail, failed: false, served: 0 };
     let worked = desk.work().await;
     drop(open);
-    match worked {
+    // The session in its place begins with no reply that a power cut may take back: ours
+    // would come on top of what it may have itself.
+    match worked.and(desk.sync().await) {
         Ok(()) => {
             desk.session.quit().await;
             Ended::Served
@@ -282,6 +284,14 @@ impl Desk {
             self.unsynced.pop_front();
         }
         Ok(())
+    }
+
+    /// Waits until every reply survives the machine.
+    async fn sync(&mut self) -> Result<(), journal::Error> {
+        match self.unsynced.back() {
+            Some(place) => self.pool.journal.synced(*place).await,
+            None => Ok(()),
+        }
     }
 
     fn note_begun(&self, mail: &Prepared) -> Result<(), journal::Error> {
