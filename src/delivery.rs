@@ -6,7 +6,8 @@
 //! [`worker`] does one round of it all and never loops, but for the [`sight`] beside
 //! it of what must not be sent any more; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
-//! outcomes mean, [`pace`] how fast it may go. [`choice`] takes what is [`due`] next.
+//! outcomes mean, [`pace`] how fast it may go, [`breaker`] whether at all.
+//! [`choice`] takes what is [`due`] next.
 //! [`guard`] pauses an issue that must not go on, [`refusal`] knows which transports
 //! do not want it, [`wave`] lets a long list begin with a few mails. [`missing`],
 //! [`unknown`] and [`again`] are for whom it did not reach.
@@ -26,6 +27,7 @@
 
 pub mod again;
 pub mod backoff;
+pub mod breaker;
 pub mod choice;
 pub mod drain;
 pub mod due;

@@ -17,8 +17,8 @@ use axum::routing::get;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::daemon::pulse::Pulse;
+use crate::delivery::breaker::Gate;
 use crate::delivery::line::{self, Seen};
-use crate::delivery::pace::Gate;
 use crate::delivery::settle::WORKER_LIVES;
 use crate::read;
 use crate::store::Store;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Context, subscriber};
 use crate::config::transport::{Tls, Transport};
+use crate::delivery::breaker::Gate;
 use crate::delivery::line::{self, Seen};
-use crate::delivery::pace::Gate;
 use crate::store::value::Millis;
 
 /// What can be done with them.

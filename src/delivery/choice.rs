@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pace::Gate;
+use super::breaker::Gate;
 use super::pool::Running;
 use super::worker::{Sending, Taken, WATCH, Worker};
 use super::{due, ledger, wave};

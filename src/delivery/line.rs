@@ -11,9 +11,10 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::breaker::{Breaker, Gate};
 use super::due::Claim;
 use super::ledger::{self, Entry};
-use super::pace::{Breaker, Gate, Pace};
+use super::pace::Pace;
 use super::pool::{self, Ended, Pool, Running};
 use super::queue::Queue;
 use super::{DeliveryId, verdict, watch};
@@ -269,13 +270,14 @@ impl Line {
         !self.claimed.is_empty() && !self.sessions.is_empty() && !self.queue.is_open()
     }
 
-    /// Looks at sessions that ended; answers how those that never came to be failed.
-    pub(super) fn dismiss(&mut self) -> anyhow::Result<Vec<Outcome>> {
+    /// Looks at sessions that ended; answers how those that never came to be failed,
+    /// and when they began.
+    pub(super) fn dismiss(&mut self) -> anyhow::Result<Vec<(Outcome, Millis)>> {
         let mut unopened = Vec::new();
         while let Some(ended) = self.sessions.try_join_next() {
             match ended.context("a session panicked")? {
                 Ended::Served => {}
-                Ended::Unopened(outcome) => unopened.push(outcome),
+                Ended::Unopened(outcome, begun) => unopened.push((outcome, begun)),
                 Ended::Journal(error) => return Err(error.into()),
             }
         }

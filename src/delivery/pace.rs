@@ -1,26 +1,27 @@
-//! How fast: token buckets for a transport and for each receiving domain, a factor
-//! by which a domain that throttles is slowed, and the breaker of a relay. Pure:
-//! time is an argument, and the whole state can be stored and read back.
+//! How fast: token buckets for a transport and for each receiving domain, and the rate
+//! to which a domain that throttles is slowed. Pure: time is an argument, and the whole
+//! state can be stored and read back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::value::Millis;
 
-/// Failed sessions in a row that open the breaker.
-const FAILURES: u32 = 5;
-/// How many outcomes the share of temporary refusals is taken from.
-const RECENT: usize = 50;
-/// The share of temporary refusals among them that opens it.
-const SHARE: f64 = 0.3;
-/// How long the breaker stays open first; doubled with every failed probe.
-const OPEN: Duration = Duration::from_secs(30);
-/// And at most.
-const OPEN_MOST: Duration = Duration::from_secs(600);
-/// A domain that throttles is slowed to this rate when it had none, a second.
+/// A domain throttles when more than this share of its answers say so …
+const THROTTLES: f64 = 0.1;
+/// … and at least so many: one reader who is greylisted is no wish of the whole domain.
+const THROTTLES_LEAST: f64 = 3.0;
+/// Answers of this time count whole, of the same time before half, and so on.
+const WINDOW: Duration = Duration::from_secs(10);
+/// A domain's rate is halved once in this time at most: what was on its way with the
+/// last halving says nothing new.
+const HALVES: Duration = Duration::from_secs(10);
+/// A domain that throttles before it was sent much is slowed to this rate, a second.
 const SLOWED_RATE: f64 = 1.0;
+/// Domains whose answers are counted; beyond, those with few are forgotten.
+const DOMAINS: usize = 10_000;
 /// No domain is slowed below this rate, a second: one mail in five minutes.
 const SLOWEST: f64 = 1.0 / 300.0;
 /// Without another complaint a slowed domain's rate doubles in this time.
@@ -68,6 +69,36 @@ struct Slowed {
     since: Millis,
 }
 
+/// What a domain answered lately.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Heard {
+    /// When the current window began.
+    since: Millis,
+    answers: f64,
+    throttles: f64,
+}
+
+impl Heard {
+    fn fade(&mut self, now: Millis) {
+        // Later than now: the clock was set back meanwhile.
+        self.since = self.since.min(now);
+        let windows = (now.0 - self.since.0) / WINDOW.as_millis() as i64;
+        let left = 0.5_f64.powi(windows.min(64) as i32);
+        (self.answers, self.throttles) = (self.answers * left, self.throttles * left);
+        self.since.0 += windows * WINDOW.as_millis() as i64;
+    }
+
+    /// Answers a second. Exact when they come evenly: those before this window count as
+    /// many as one window has.
+    fn rate(&self, now: Millis) -> f64 {
+        self.answers * 1000.0 / (WINDOW.as_millis() as f64 + (now.0 - self.since.0) as f64)
+    }
+
+    fn says_slower(&self) -> bool {
+        self.throttles >= THROTTLES_LEAST && self.throttles > self.answers * THROTTLES
+    }
+}
+
 /// The pace of one transport.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
@@ -77,6 +108,8 @@ pub struct Pace {
     #[serde(skip)]
     domains: HashMap<String, Bucket>,
     slowed: HashMap<String, Slowed>,
+    #[serde(skip)]
+    heard: HashMap<String, Heard>,
 }
 
 impl Pace {
@@ -87,6 +120,7 @@ impl Pace {
             domain_rate: domain,
             domains: HashMap::new(),
             slowed: HashMap::new(),
+            heard: HashMap::new(),
         }
     }
 
@@ -101,8 +135,9 @@ impl Pace {
 
     /// What is worth keeping.
     pub fn kept(&self) -> Pace {
+        let (domains, heard) = (HashMap::new(), HashMap::new());
         let slowed = self.slowed.clone();
-        Pace { whole: self.whole, domain_rate: self.domain_rate, domains: HashMap::new(), slowed }
+        Pace { whole: self.whole, domain_rate: self.domain_rate, domains, slowed, heard }
     }
 
     /// May a mail go to this domain now? Else: when to ask again.
@@ -124,14 +159,40 @@ impl Pace {
         }
     }
 
-    /// The domain throttles: half as fast from now on.
-    pub fn slow(&mut self, domain: &str, now: Millis) {
-        let normal = self.domain_rate.unwrap_or(SLOWED_RATE * 2.0);
-        let slowed = self.slowed.entry(domain.to_owned());
-        let slowed =
-            slowed.or_insert_with(|| Slowed { bucket: Bucket::new(normal, now), since: now });
-        slowed.bucket.rate = (slowed.bucket.rate / 2.0).max(SLOWEST);
-        slowed.since = now;
+    /// A mail to this domain was answered, perhaps with the wish to slow down. A domain
+    /// that says so to many is sent half as much from now on.
+    pub fn heard(&mut self, domain: &str, throttles: bool, now: Millis) {
+        if !self.heard.contains_key(domain) {
+            if self.heard.len() >= DOMAINS {
+                let many = |heard: &Heard| heard.answers > 1.0 / THROTTLES;
+                self.heard.retain(|_, heard| now < heard.since.after(WINDOW * 2) && many(heard));
+            }
+            let none = Heard { since: now, answers: 0.0, throttles: 0.0 };
+            self.heard.insert(domain.to_owned(), none);
+        }
+        let heard = self.heard.get_mut(domain).expect("it was just put there");
+        heard.fade(now);
+        heard.answers += 1.0;
+        heard.throttles += f64::from(u8::from(throttles));
+        if throttles && heard.says_slower() {
+            let rate = heard.rate(now);
+            self.slow(domain, rate, now);
+        }
+    }
+
+    /// Half as fast as it was; `rate` is how fast that was without a limit.
+    fn slow(&mut self, domain: &str, rate: f64, now: Millis) {
+        self.recover(domain, now);
+        if let Some(slowed) = self.slowed.get_mut(domain) {
+            if now >= slowed.since.after(HALVES) {
+                slowed.bucket.rate = (slowed.bucket.rate / 2.0).max(SLOWEST);
+                slowed.since = now;
+            }
+            return;
+        }
+        let was = rate.max(SLOWED_RATE * 2.0).min(self.domain_rate.unwrap_or(f64::INFINITY));
+        let slowed = Slowed { bucket: Bucket::new(was / 2.0, now), since: now };
+        self.slowed.insert(domain.to_owned(), slowed);
     }
 
     /// The operator's limit for the whole transport, a second.
@@ -153,6 +214,8 @@ impl Pace {
         let Some(slowed) = self.slowed.get_mut(domain) else {
             return;
         };
+        // Later than now: the clock was set back meanwhile.
+        slowed.since = slowed.since.min(now);
         while now >= slowed.since.after(RECOVERY) {
             slowed.since = slowed.since.after(RECOVERY);
             slowed.bucket.rate *= 2.0;
@@ -161,89 +224,6 @@ impl Pace {
                 return;
             }
         }
-    }
-}
-
-/// Whether a relay is asked at all.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Breaker {
-    failures: u32,
-    recent: VecDeque<bool>,
-    opened: u32,
-    until: Option<Millis>,
-}
-
-/// What the breaker lets through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// All sessions.
-    Closed,
-    /// One session, to see whether the relay is back.
-    Probe,
-    /// None before this moment.
-    Open(Millis),
-}
-
-impl Breaker {
-    /// After a restart nothing is counted, and an open breaker tries one session at
-    /// once, since somebody may have mended what was wrong.
-    pub fn resume(self, now: Millis) -> Breaker {
-        let until = self.until.map(|until| until.min(now));
-        Breaker { until, opened: self.opened, ..Breaker::default() }
-    }
-
-    /// What may go out now.
-    pub fn gate(&self, now: Millis) -> Gate {
-        match self.until {
-            None => Gate::Closed,
-            // Later than it ever waits: the clock was set back meanwhile.
-            Some(until) if now < until && until <= now.after(OPEN_MOST) => Gate::Open(until),
-            Some(_) => Gate::Probe,
-        }
-    }
-
-    /// The relay did its work. Closes the breaker.
-    pub fn good(&mut self) {
-        (self.failures, self.opened, self.until) = (0, 0, None);
-        self.remember(false);
-    }
-
-    /// It asked to come back later, for one reader. Many of these open the breaker.
-    pub fn later(&mut self, now: Millis) {
-        self.failures = 0;
-        self.remember(true);
-        let temporary = self.recent.iter().filter(|later| **later).count();
-        if self.recent.len() == RECENT && temporary as f64 > SHARE * RECENT as f64 {
-            self.open(now);
-        }
-    }
-
-    /// A session failed. Those that were at work when the breaker opened do not make
-    /// its wait longer; a failed probe does.
-    pub fn bad(&mut self, now: Millis) {
-        self.failures += 1;
-        let opens = match self.gate(now) {
-            Gate::Closed => self.failures >= FAILURES,
-            Gate::Probe => true,
-            Gate::Open(_) => false,
-        };
-        if opens {
-            self.open(now);
-        }
-    }
-
-    fn open(&mut self, now: Millis) {
-        let wait = OPEN * 2_u32.saturating_pow(self.opened.min(10));
-        self.opened += 1;
-        self.until = Some(now.after(wait.min(OPEN_MOST)));
-        self.recent.clear();
-    }
-
-    fn remember(&mut self, later: bool) {
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(later);
     }
 }
 
@@ -278,50 +258,83 @@ mod tests {
         assert_eq!(again, Ok(()));
     }
 
+    fn throttle(pace: &mut Pace, domain: &str, times: usize, now: Millis) {
+        (0..times).for_each(|_| pace.heard(domain, true, now));
+    }
+
+    fn rate(pace: &Pace) -> Option<f64> {
+        pace.slowed().next().map(|(_, rate)| rate)
+    }
+
+    /// Mails sent to a domain in so many seconds, fifty asked for in each; of the answers
+    /// each n-th throttles.
+    fn sent(pace: &mut Pace, from: u64, seconds: u64, nth: usize) -> usize {
+        let mut sent = 0;
+        for n in 0..seconds * 50 {
+            let now = later(from).after(Duration::from_millis(n * 20));
+            if pace.admit("example.org", now).is_ok() {
+                sent += 1;
+                pace.heard("example.org", sent % nth == 0, now);
+            }
+        }
+        sent
+    }
+
     #[test]
     fn a_domain_that_throttles_is_slowed_alone_and_recovers() {
         let mut pace = Pace::new(None, None, START);
         assert_eq!(admitted(&mut pace, "slow.example.org", 0, 1), 100);
-        pace.slow("slow.example.org", START);
-        pace.slow("slow.example.org", START);
-        let slowed = admitted(&mut pace, "slow.example.org", 0, 60);
+        throttle(&mut pace, "slow.example.org", 9, START);
+        assert_eq!(rate(&pace), Some(1.0), "one batch is one wish");
+        throttle(&mut pace, "slow.example.org", 9, later(10));
+        let slowed = admitted(&mut pace, "slow.example.org", 10, 60);
         assert!((25..=35).contains(&slowed), "{slowed}");
         assert_eq!(admitted(&mut pace, "fast.example.org", 0, 1), 100);
         let stored = serde_json::to_string(&pace).unwrap();
         let stored: Pace = serde_json::from_str(&stored).unwrap();
-        let mut resumed = Pace::new(None, None, later(61)).resume(stored);
+        let mut resumed = Pace::new(None, None, later(71)).resume(stored);
         assert_eq!(resumed.slowed().count(), 1);
         assert_eq!(admitted(&mut resumed, "slow.example.org", 2000, 1), 100);
         assert_eq!(resumed.slowed().count(), 0);
     }
 
     #[test]
-    fn the_breaker_opens_probes_and_closes() {
-        let mut breaker = Breaker::default();
-        for _ in 0..4 {
-            breaker.bad(START);
-        }
-        assert_eq!(breaker.gate(START), Gate::Closed);
-        breaker.bad(START);
-        breaker.bad(START);
-        assert_eq!(breaker.gate(START), Gate::Open(later(30)));
-        assert_eq!(breaker.gate(later(30)), Gate::Probe);
-        breaker.bad(later(30));
-        assert_eq!(breaker.gate(later(31)), Gate::Open(later(90)));
-        breaker.good();
-        assert_eq!(breaker.gate(later(31)), Gate::Closed);
+    fn a_few_greylisted_readers_do_not_slow_a_domain() {
+        let mut pace = Pace::new(None, None, START);
+        let minutes = 20;
+        assert_eq!(sent(&mut pace, 0, minutes * 60, 100), minutes as usize * 60 * 50);
+        throttle(&mut pace, "small.example.org", 2, START);
+        assert_eq!(rate(&pace), None, "two are not many");
     }
 
     #[test]
-    fn many_temporary_refusals_open_it_and_some_do_not() {
-        let mut breaker = Breaker::default();
-        for n in 0..200 {
-            if n % 4 == 0 { breaker.later(START) } else { breaker.good() }
+    fn a_domain_that_throttles_all_comes_down_within_a_minute_and_recovers_by_steps() {
+        let mut pace = Pace::new(None, None, START);
+        sent(&mut pace, 0, 30, usize::MAX);
+        throttle(&mut pace, "example.org", 60, later(30));
+        let first = rate(&pace).unwrap();
+        assert!((20.0..=27.0).contains(&first), "half of fifty, not {first}");
+        sent(&mut pace, 30, 60, 1);
+        let slow = rate(&pace).unwrap();
+        assert!((0.2..=1.0).contains(&slow), "{slow}");
+        let mut before = slow;
+        for minutes in [2, 4, 6, 8] {
+            sent(&mut pace, 90 + minutes * 60, 1, usize::MAX);
+            let now = rate(&pace).unwrap();
+            assert_eq!(now, before * 2.0, "after {minutes} minutes");
+            before = now;
         }
-        assert_eq!(breaker.gate(START), Gate::Closed);
-        for _ in 0..20 {
-            breaker.later(START);
-        }
-        assert_eq!(breaker.gate(START), Gate::Open(later(30)));
+        sent(&mut pace, 3600, 1, usize::MAX);
+        assert_eq!(rate(&pace), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_slows_nobody_for_long() {
+        let mut pace = Pace::new(None, None, later(1_000_000));
+        throttle(&mut pace, "example.org", 9, later(1_000_000));
+        assert!(admitted(&mut pace, "example.org", 0, 1) <= 1);
+        assert_eq!(admitted(&mut pace, "example.org", 1000, 1), 100);
+        throttle(&mut pace, "example.org", 9, later(2000));
+        assert_eq!(rate(&pace), Some(1.0));
     }
 }

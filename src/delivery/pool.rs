@@ -66,6 +66,8 @@ pub struct Done {
     pub ready: Ready,
     /// Where it ended and with what.
     pub outcome: Outcome,
+    /// When a session took it.
+    pub begun: Millis,
     /// Whether its session had told of its trouble before: one lost session is one
     /// failure of the relay, however many mails were in flight.
     pub again: bool,
@@ -127,9 +129,9 @@ impl Pool {
     }
 
     /// A mail is done; `dry`: its sessions have no work left.
-    fn report(&self, ready: Ready, outcome: Outcome, again: bool, dry: bool) {
+    fn report(&self, one: Done, dry: bool) {
         let mut done = lock(&self.done);
-        done.push(Done { ready, outcome, again });
+        done.push(one);
         if dry || done.len() >= self.enough.load(Ordering::Relaxed) {
             self.finished.notify_one();
         }
@@ -140,6 +142,7 @@ impl Pool {
 #[derive(Debug)]
 struct Prepared {
     ready: Ready,
+    begun: Millis,
     envelope: Envelope,
     content: Vec<u8>,
 }
@@ -147,8 +150,8 @@ struct Prepared {
 /// How a session ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// It never came to be.
-    Unopened(Outcome),
+    /// It never came to be; when it began.
+    Unopened(Outcome, Millis),
     /// It did its work.
     Served,
     /// The journal cannot be written: nothing more may be sent.
@@ -157,13 +160,14 @@ pub enum Ended {
 
 /// One session from connecting to QUIT.
 pub async fn serve(pool: Arc<Pool>, queue: Arc<Queue>) -> Ended {
+    let begun = (pool.clock)();
     let opened = Session::open(&queue.relay).await;
     // The worker may wait for a session to mark for, or to hear that there is none.
     let open = opened.is_ok().then(|| Open::new(&queue));
     pool.finished.notify_one();
     let session = match opened {
         Ok(session) => session,
-        Err(outcome) => return Ended::Unopened(outcome),
+        Err(outcome) => return Ended::Unopened(outcome, begun),
     };
     let (reader, spare, mail) = (Reader::default(), Vec::new(), Vec::new());
     let unsynced = VecDeque::new();
@@ -314,7 +318,7 @@ impl Desk {
         let again = self.failed;
         self.failed |= matches!(outcome.answer, Answer::Broken(_)) || outcome.code() == Some(421);
         let dry = self.queue.waiting() == 0;
-        self.pool.report(mail.ready, outcome, again, dry);
+        self.pool.report(Done { ready: mail.ready, outcome, begun: mail.begun, again }, dry);
         Ok(())
     }
 
@@ -333,19 +337,20 @@ impl Desk {
                 return None;
             }
             let ready = lock(&self.queue.ready).pop_front()?;
+            let begun = (self.pool.clock)();
             if !self.pool.may_send(&ready) {
-                let held = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
-                self.pool.report(ready, held, false, true);
+                let outcome = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
+                self.pool.report(Done { ready, outcome, begun, again: false }, true);
                 continue;
             }
             let mut content = self.spare.pop().unwrap_or_default();
             content.clear();
             match self.address(&ready, &mut content) {
-                Some(envelope) => return Some(Prepared { ready, envelope, content }),
+                Some(envelope) => return Some(Prepared { ready, begun, envelope, content }),
                 None => {
                     let text = "5.1.3 the stored address is no address";
-                    let refused = Outcome::reply(Stage::Rcpt, Reply::new(553, text));
-                    self.pool.report(ready, refused, false, true);
+                    let outcome = Outcome::reply(Stage::Rcpt, Reply::new(553, text));
+                    self.pool.report(Done { ready, outcome, begun, again: false }, true);
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::DeliveryId;
 use super::backoff;
+use super::breaker::Gate;
 use super::due::Claim;
 use super::guard::Weighed;
 use super::ledger::Entry;
@@ -52,7 +53,7 @@ pub(super) fn lost(id: DeliveryId, generation: i64) -> Entry {
 /// A marked delivery that no session had taken.
 pub(super) fn held_back(ready: Ready) -> Done {
     let outcome = Outcome { stage: Stage::Mail, answer: Answer::Withheld };
-    Done { ready, outcome, again: false }
+    Done { ready, outcome, begun: Millis(0), again: false }
 }
 
 /// What an outcome writes into the ledger.
@@ -95,10 +96,12 @@ impl Worker {
     /// Judges what sessions did: for the ledger, the pace and the breaker.
     pub(super) fn judge(&mut self, done: Vec<Done>, now: Millis) {
         for one in done {
-            if self.held.remove(&one.ready.claim.id).is_some() {
-                self.lines[one.ready.line].held -= 1;
+            let (id, line) = (one.ready.claim.id, &mut self.lines[one.ready.line]);
+            if self.held.remove(&id).is_some() {
+                line.held -= 1;
             }
             let scope = scope::judge(&one.outcome);
+            *line.outcomes.entry(scope).or_default() += 1;
             self.learn(&one, scope, now);
             let issue = one.ready.issue.id;
             let never = scope == Scope::Never;
@@ -137,22 +140,21 @@ impl Worker {
 
     fn learn(&mut self, done: &Done, scope: Scope, now: Millis) {
         let line = &mut self.lines[done.ready.line];
-        *line.outcomes.entry(scope).or_default() += 1;
         let before = line.breaker.gate(now);
         if let Answer::Reply(reply) = &done.outcome.answer
-            && scope != Scope::Accepted
             && scope != Scope::Relay
-            && scope::slows(reply)
         {
-            line.pace.slow(&done.ready.claim.domain, now);
+            line.pace.heard(&done.ready.claim.domain, scope::slows(reply), now);
         }
         match scope {
             Scope::Accepted | Scope::Never => {
-                line.breaker.good();
-                line.trouble = None;
+                line.breaker.good(done.begun, now);
+                if line.breaker.gate(now) == Gate::Closed {
+                    line.trouble = None;
+                }
             }
             Scope::Later => {
-                line.breaker.later(now);
+                line.breaker.later(done.begun, now);
                 if line.breaker.gate(now) != before {
                     line.trouble = Some(done.outcome.words());
                 }
@@ -160,7 +162,7 @@ impl Worker {
             Scope::Relay => {
                 line.trouble = Some(done.outcome.words());
                 if !done.again {
-                    line.breaker.bad(now);
+                    line.breaker.bad(done.begun, now);
                 }
             }
             Scope::Issue => {
@@ -171,7 +173,7 @@ impl Worker {
             Scope::Unknown => {
                 line.trouble = Some(done.outcome.words());
                 if !done.again {
-                    line.breaker.bad(now);
+                    line.breaker.bad(done.begun, now);
                 }
                 tracing::warn!(delivery = done.ready.claim.id.0, "delivery.unknown");
             }
@@ -198,7 +200,12 @@ impl Worker {
     /// A session could not be opened. A log-in that is refused for good is a refusal
     /// of every issue that goes by this transport: no mail of it can before somebody
     /// looked.
-    pub(super) fn unopened(&mut self, at: usize, outcome: &Outcome, now: Millis) {
+    pub(super) fn unopened(
+        &mut self,
+        at: usize,
+        (outcome, begun): &(Outcome, Millis),
+        now: Millis,
+    ) {
         let words = outcome.words();
         let stage = outcome.stage.as_str();
         let transport = self.lines[at].name.as_str();
@@ -213,7 +220,7 @@ impl Worker {
         let line = &mut self.lines[at];
         let before = line.breaker.gate(now);
         line.trouble = Some(words);
-        line.breaker.bad(now);
+        line.breaker.bad(*begun, now);
         line.note_breaker(before, now);
     }
 }

@@ -12,12 +12,12 @@ use rundbrief_subscribers::token::Key;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::breaker::Gate;
 use super::drain::PATIENCE;
 use super::due::{Claim, Cursor};
 use super::journal::Journal;
 use super::ledger::{self, Entry};
 use super::line::{self, Line};
-use super::pace::Gate;
 use super::pool::{Pool, Ready, ReturnPath, Running};
 use super::refusal::Refusals;
 use super::settle::{self, Identity, SignedOn};

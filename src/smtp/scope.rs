@@ -74,10 +74,14 @@ pub fn judge(outcome: &Outcome) -> Scope {
     }
 }
 
-/// Whether the reply asks a receiving domain's pace to slow down.
+/// Whether the reply asks a receiving domain's pace to slow down. One that speaks of the
+/// reader's address or mailbox (RFC 3463, X.1 and X.2) asks nothing of the others.
 pub fn slows(reply: &Reply) -> bool {
-    matches!(reply.code(), 421 | 450 | 451)
-        || reply.is_temporary() && reply.status().is_some_and(|status| status.subject == 7)
+    match reply.status().map(|status| status.subject) {
+        Some(1 | 2) => false,
+        Some(7) => reply.is_temporary(),
+        Some(_) | None => matches!(reply.code(), 421 | 450 | 451),
+    }
 }
 
 fn at_auth(reply: &Reply) -> Scope {
@@ -290,7 +294,10 @@ mod tests {
     fn a_domain_slows_on_throttling_only() {
         assert!(slows(&Reply::new(421, "")));
         assert!(slows(&Reply::new(452, "4.7.28 rate")));
+        assert!(slows(&Reply::new(450, "4.3.2 busy")));
         assert!(!slows(&Reply::new(452, "4.2.2 full")));
+        assert!(!slows(&Reply::new(450, "4.2.0 mailbox busy")));
+        assert!(!slows(&Reply::new(451, "4.1.8 no such domain")));
         assert!(!slows(&Reply::new(550, "5.7.1 no")));
     }
 }
