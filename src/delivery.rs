@@ -6,8 +6,8 @@
 //! [`worker`] does one round of it all and never loops, but for the [`sight`] beside
 //! it of what must not be sent any more; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
-//! outcomes mean, [`pace`] how fast it may go, [`breaker`] whether at all.
-//! [`choice`] takes what is [`due`] next.
+//! outcomes mean, [`pace`] how fast it may go, [`breaker`] whether at all, [`stubborn`]
+//! whom alone the relay does not take. [`choice`] takes what is [`due`] next.
 //! [`guard`] pauses an issue that must not go on, [`refusal`] knows which transports
 //! do not want it, [`wave`] lets a long list begin with a few mails. [`missing`],
 //! [`unknown`] and [`again`] are for whom it did not reach.
@@ -46,6 +46,7 @@ pub mod refusal;
 pub mod settle;
 pub mod sight;
 pub mod state;
+pub mod stubborn;
 pub mod sums;
 pub mod transport;
 pub mod unknown;

@@ -17,6 +17,7 @@ use super::ledger::{self, Entry};
 use super::pace::Pace;
 use super::pool::{self, Ended, Pool, Running};
 use super::queue::Queue;
+use super::stubborn::Stubborn;
 use super::{DeliveryId, verdict, watch};
 use crate::smtp::Outcome;
 use crate::smtp::relay::Relay;
@@ -61,6 +62,8 @@ pub(super) struct Line {
     pub(super) held: usize,
     pub(super) pace: Pace,
     pub(super) breaker: Breaker,
+    /// Deliveries that it cannot take while it takes others.
+    pub(super) stubborn: Stubborn,
     /// Deliveries in hand at a time; grows while sessions run dry.
     pub(super) window: usize,
     /// The last claim brought all that there was room for: more may be due.
@@ -155,6 +158,7 @@ impl Line {
             held: 0,
             pace,
             breaker,
+            stubborn: Stubborn::default(),
             window: 2 * setup.connections * setup.relay.setup().window,
             full: false,
             queue: Arc::new(Queue::new(setup.relay, setup.unsynced)),

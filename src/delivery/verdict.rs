@@ -100,9 +100,13 @@ impl Worker {
             if self.held.remove(&id).is_some() {
                 line.held -= 1;
             }
-            let scope = scope::judge(&one.outcome);
+            let said = scope::judge(&one.outcome);
+            let scope = line.stubborn.weigh(id, one.outcome.stage, said, now);
             *line.outcomes.entry(scope).or_default() += 1;
-            self.learn(&one, scope, now);
+            // What is one reader's own says nothing about the relay.
+            if scope == said {
+                self.learn(&one, scope, now);
+            }
             let issue = one.ready.issue.id;
             let never = scope == Scope::Never;
             let weighed = self.suspects.weigh(issue, entry(&one, scope, now), never);

@@ -16,7 +16,8 @@ use crate::wire::fit;
 /// What goes wrong, and from which mail of a connection on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing; recipients `no…` are unknown, `full…` full, `grey…` greylisted once.
+    /// Nothing; recipients `no…` are unknown, `full…` full, `grey…` greylisted once, and
+    /// at `bye…` it hangs up.
     None,
     /// 554 instead of a greeting.
     Refuses,
@@ -255,7 +256,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                     }
                     self.mail(&line).await?;
                 }
-                "RCPT" => self.recipient(&line).await?,
+                "RCPT" if !self.recipient(&line).await? => return Ok(End::Gone),
+                "RCPT" => {}
                 "DATA" => {
                     if fault == Fault::DropsBeforeData {
                         return Ok(End::Gone);
@@ -341,12 +343,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.say("250 2.1.0 Ok").await
     }
 
-    async fn recipient(&mut self, line: &str) -> std::io::Result<()> {
+    /// Whether the session goes on.
+    async fn recipient(&mut self, line: &str) -> std::io::Result<bool> {
         let to = between(line);
         let answer = if self.from.is_none() {
             "503 5.5.1 MAIL first"
         } else if to.starts_with("no") {
             "550 5.1.1 User unknown"
+        } else if to.starts_with("bye") {
+            "421 4.3.2 Closing"
         } else if to.starts_with("full") {
             "452 4.2.2 Mailbox full"
         } else if to.starts_with("grey") && self.state.grey.lock().unwrap().insert(to.clone()) {
@@ -355,7 +360,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             self.to = Some(to);
             "250 2.1.5 Ok"
         };
-        self.say(answer).await
+        self.say(answer).await?;
+        Ok(!answer.starts_with("421"))
     }
 
     /// Content up to the dot; whether the session goes on.

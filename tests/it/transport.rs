@@ -1,15 +1,16 @@
 //! Several transports: order, failover, and never one mail through two.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rundbrief::delivery::breaker::Gate;
 use rundbrief::delivery::worker::Round;
 use rundbrief::delivery::{line, settle};
 use rundbrief::read;
 
 use crate::app::{App, on_both};
 use crate::delivery::{
-    books, copies, execute, issue, now, readers, transport, until_idle, worker_with,
+    books, copies, execute, issue, now, readers, state, transport, until_idle, worker_with,
 };
 use crate::relay::{Fault, Offer, Relay};
 
@@ -20,6 +21,8 @@ on_both![
     a_relay_that_closes_after_some_mails_is_no_trouble,
     a_restart_does_not_burst,
     a_newsletter_chooses_and_an_unknown_name_pauses_it,
+    a_limit_on_what_we_send_is_waited_for_or_gone_around,
+    a_reader_whom_the_relay_hangs_up_on_is_deferred_alone,
 ];
 
 /// How many deliveries each transport was marked for last.
@@ -175,6 +178,57 @@ async fn a_newsletter_chooses_and_an_unknown_name_pauses_it(app: App) {
     tokio::time::sleep(Duration::from_millis(450)).await;
     until_idle(&mut worker).await;
     assert_eq!((first.caught().len(), second.caught().len()), (0, 10));
+}
+
+async fn a_limit_on_what_we_send_is_waited_for_or_gone_around(app: App) {
+    let fault = Fault::Says("550 5.4.5 Daily user sending limit exceeded. See");
+    let (full, other) = (
+        Relay::start(Offer { fault, ..Offer::default() }).await,
+        Relay::start(Offer::default()).await,
+    );
+    let issue = issue(&app, &readers(60)).await;
+    let mut worker = worker_with(&app, vec![transport("full", full.port)]).await;
+    assert!(matches!(until_idle(&mut worker).await, Round::Blocked(_)));
+    let sums = books(&app, issue).await;
+    assert_eq!((sums.queued, sums.failed, sums.deferred), (60, 0, 0));
+    assert_eq!(state(&app).await, "sending", "there is nothing to resume");
+    assert!(worker.trouble().unwrap().contains("sending limit"));
+    worker.drain(Duration::ZERO).await.unwrap();
+
+    let lines = vec![transport("full", full.port), transport("other", other.port)];
+    let mut worker = worker_with(&app, lines).await;
+    while books(&app, issue).await.accepted < 60 {
+        execute(&app.store, "update delivery set next_at = 0 where state = 'queued'").await;
+        until_idle(&mut worker).await;
+    }
+    assert!(copies(&other).values().all(|n| *n == 1));
+    let text = "select max(attempts) from delivery";
+    let (attempts,): (i64,) =
+        read!(app.store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    assert_eq!(attempts, 1, "a limit uses no attempt");
+}
+
+async fn a_reader_whom_the_relay_hangs_up_on_is_deferred_alone(app: App) {
+    let relay = Relay::start(Offer::default()).await;
+    let mut addresses = readers(29);
+    addresses.insert(11, "bye@example.net".to_owned());
+    let issue = issue(&app, &addresses).await;
+    let mut worker = worker_with(&app, vec![transport("relay", relay.port)]).await;
+    let begun = Instant::now();
+    while books(&app, issue).await.deferred == 0 {
+        worker.round().await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is tried for ever");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let sums = books(&app, issue).await;
+    assert_eq!((sums.accepted, sums.deferred, sums.failed), (29, 1, 0));
+    let text = "select address, attempts from delivery d join subscriber s on s.id = d.subscriber_id where d.state = 'deferred'";
+    let late: Vec<(String, i64)> =
+        read!(app.store, |db| sqlx::query_as(text).fetch_all(db).await).unwrap();
+    assert_eq!(late, [("bye@example.net".to_owned(), 1)]);
+    worker.drain(Duration::ZERO).await.unwrap();
+    let kept = &line::seen(&app.store).await.unwrap()[0].kept;
+    assert_eq!(kept.breaker.gate(now()), Gate::Closed);
 }
 
 #[test]
