@@ -203,8 +203,8 @@ pub fn signatures(config: &Config) -> Vec<Finding> {
         Err(error) => vec![finding("dkim", Health::Broken, format!("{error:#}"))],
         Ok(keys) => {
             let publish = |key: &Arc<dkim::Key>| {
-                let says =
-                    format!("DNS must have: {} IN TXT \"{}\"", key.record_name(), key.record());
+                let (name, record) = (key.record_name(), key.zone_record());
+                let says = format!("DNS must have: {name}. IN TXT {record}");
                 finding("dkim", Health::Fine, says)
             };
             keys.iter().map(publish).collect()

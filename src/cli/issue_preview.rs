@@ -19,6 +19,7 @@ use crate::letter::reader::Recipient;
 use crate::letter::splice::Reader;
 use crate::letter::{dkim, enclosure};
 use crate::smtp::envelope::Envelope;
+use crate::smtp::mark::Mark;
 use crate::smtp::scope::{self, Scope};
 use crate::smtp::session::Session;
 use crate::smtp::transaction::Mail;
@@ -133,7 +134,9 @@ fn one_copy(
     let domain = desk.newsletter.definition.sender.address.domain();
     let mut signed = Vec::with_capacity(mail.len() + 2048);
     let keys = keys.iter().map(AsRef::as_ref).filter(|key: &&dkim::Key| key.signs_for(domain));
-    dkim::sign(keys, &mail, now, &mut signed);
+    let order = transport::order(&open.config, &desk.newsletter.definition.transports);
+    let by = order.ok().and_then(|order| order[0].1.provider);
+    dkim::sign_without(by.map_or(&[][..], Mark::replaces), keys, &mail, now, &mut signed);
     signed.extend_from_slice(&mail);
     Ok(signed)
 }

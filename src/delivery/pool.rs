@@ -22,6 +22,7 @@ use crate::letter::dkim;
 use crate::letter::reader::Recipient;
 use crate::letter::splice::{Letter, Reader};
 use crate::smtp::envelope::Envelope;
+use crate::smtp::mark::Mark;
 use crate::smtp::reply::Reply;
 use crate::smtp::session::Session;
 use crate::smtp::transaction::Mail;
@@ -376,7 +377,8 @@ impl Desk {
         self.reader.fill(&letter.head, &self.pool.key, &recipient);
         let token = DeliveryToken::new(&self.pool.key, claim.id.0, letter.head.issue, subscriber);
         let token = token.to_string();
-        if let Some(mark) = self.queue.relay.setup().mark {
+        let mark = self.queue.relay.setup().mark;
+        if let Some(mark) = mark {
             content.extend_from_slice(mark.header(&token).as_bytes());
         }
         if ready.issue.keys.is_empty() {
@@ -386,7 +388,8 @@ impl Desk {
             letter.splice(&self.reader, &mut self.mail);
             let keys = ready.issue.keys.iter().map(AsRef::as_ref);
             let now = (self.pool.clock)().timestamp();
-            dkim::sign(keys, &self.mail, now, content);
+            let replaced = mark.map_or(&[][..], Mark::replaces);
+            dkim::sign_without(replaced, keys, &self.mail, now, content);
             content.extend_from_slice(&self.mail);
         }
         let path = &self.pool.return_path;

@@ -21,6 +21,7 @@ use crate::newsletter;
 use crate::newsletter::definition::Definition;
 use crate::read;
 use crate::smtp::envelope::Envelope;
+use crate::smtp::mark::Mark;
 use crate::smtp::wire;
 use crate::store::Store;
 use crate::store::value::Millis;
@@ -55,15 +56,20 @@ pub struct Written {
 }
 
 /// Writes an errand's mail; `None` when it is not wanted any more: the reader left or is
-/// gone, the reply was deleted.
+/// gone, the reply was deleted. `by`: the provider that carries it.
 ///
 /// # Errors
 /// The newsletter cannot be read, or the database failed.
-pub async fn write(desk: &Desk, errand: &Errand, now: Millis) -> anyhow::Result<Option<Written>> {
+pub async fn write(
+    desk: &Desk,
+    errand: &Errand,
+    by: Option<Mark>,
+    now: Millis,
+) -> anyhow::Result<Option<Written>> {
     let newsletter = newsletter::get(&desk.store, errand.newsletter_id).await?;
     match errand.kind {
-        Kind::Probe => write_probe(desk, errand, &newsletter.definition, now).await,
-        Kind::Reply => write_reply(desk, errand, &newsletter.definition, now).await,
+        Kind::Probe => write_probe(desk, errand, &newsletter.definition, by, now).await,
+        Kind::Reply => write_reply(desk, errand, &newsletter.definition, by, now).await,
     }
 }
 
@@ -71,6 +77,7 @@ async fn write_probe(
     desk: &Desk,
     errand: &Errand,
     definition: &Definition,
+    by: Option<Mark>,
     now: Millis,
 ) -> anyhow::Result<Option<Written>> {
     if !is_wanted(desk, errand).await? {
@@ -97,6 +104,7 @@ async fn write_probe(
         language,
         attached: None,
         pictures: &pictures,
+        by,
     };
     sign(desk, errand, definition, &post, now).map(Some)
 }
@@ -105,6 +113,7 @@ async fn write_reply(
     desk: &Desk,
     errand: &Errand,
     definition: &Definition,
+    by: Option<Mark>,
     now: Millis,
 ) -> anyhow::Result<Option<Written>> {
     let Some(raw) = raw(&desk.store, errand.bounce_id).await? else { return Ok(None) };
@@ -131,6 +140,7 @@ async fn write_reply(
         language: definition.language,
         attached: Some(&raw),
         pictures: &pictures,
+        by,
     };
     sign(desk, errand, definition, &post, now).map(Some)
 }
@@ -142,6 +152,7 @@ struct Post<'a> {
     language: Language,
     attached: Option<&'a [u8]>,
     pictures: &'a [Enclosure],
+    by: Option<Mark>,
 }
 
 fn sign(
@@ -176,7 +187,8 @@ fn sign(
     let mut content = Vec::with_capacity(mail.len() + 2048);
     let signs = |key: &&dkim::Key| key.signs_for(address.domain());
     let keys = desk.keys.iter().map(AsRef::as_ref).filter(signs);
-    dkim::sign(keys, &mail, now.timestamp(), &mut content);
+    let replaced = post.by.map_or(&[][..], Mark::replaces);
+    dkim::sign_without(replaced, keys, &mail, now.timestamp(), &mut content);
     content.extend_from_slice(&mail);
     let sender = format!("{}+{token}@{}", path.local, path.domain);
     let mut envelope = Envelope::new(sender, post.to.as_str(), Some(token.clone()))

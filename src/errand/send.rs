@@ -106,7 +106,7 @@ async fn one(
     clock: fn() -> Millis,
     look: &impl Fn() -> bool,
 ) -> anyhow::Result<State> {
-    let written = match letter::write(desk, errand, clock()).await {
+    let written = match letter::write(desk, errand, session.mark(), clock()).await {
         Ok(Some(written)) => written,
         Ok(None) => {
             return keep(desk, errand, &unsent(State::Cancelled, Millis(0), ""), clock()).await;

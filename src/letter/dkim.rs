@@ -33,6 +33,8 @@ const SIGNED: [&str; 12] = [
 ];
 /// Bits below which receivers refuse an RSA key (RFC 8301 asks for 2048).
 const RSA_BITS_MIN: usize = 2048;
+/// Bytes that one string of a TXT record holds.
+const STRING_BYTES: usize = 255;
 /// Columns of a header line (RFC 5322, section 2.1.1).
 const COLUMNS: usize = 78;
 
@@ -103,6 +105,15 @@ impl Key {
         format!("v=DKIM1; k={}; p={public}", self.pair.name())
     }
 
+    /// The same as a zone file takes it: strings of at most 255 bytes, one behind the other
+    /// (RFC 1035, section 3.3.14; RFC 6376, section 3.6.2.2).
+    pub fn zone_record(&self) -> String {
+        let record = self.record();
+        let strings = record.as_bytes().chunks(STRING_BYTES);
+        let quoted = strings.map(|string| format!("\"{}\"", String::from_utf8_lossy(string)));
+        quoted.collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether it may sign for mails from this domain: it is the domain or a parent.
     pub fn signs_for(&self, domain: &str) -> bool {
         let parent = domain.strip_suffix(&self.domain);
@@ -149,6 +160,18 @@ pub fn sign<'k>(
     at: Timestamp,
     out: &mut Vec<u8>,
 ) {
+    sign_without(&[], keys, mail, at, out);
+}
+
+/// As [`sign`]; these fields, in lower case, are not covered, because somebody on the way
+/// puts others in their place.
+pub fn sign_without<'k>(
+    replaced: &[&str],
+    keys: impl IntoIterator<Item = &'k Key>,
+    mail: &[u8],
+    at: Timestamp,
+    out: &mut Vec<u8>,
+) {
     let mut keys = keys.into_iter().peekable();
     if keys.peek().is_none() {
         return;
@@ -158,8 +181,9 @@ pub fn sign<'k>(
     let fields = fields(header);
     let mut names = Vec::with_capacity(20);
     let mut canonical = Vec::with_capacity(2048);
+    let signed = SIGNED.iter().filter(|name| !replaced.contains(*name));
     for (name, times) in
-        OVERSIGNED.iter().map(|name| (*name, 2)).chain(SIGNED.iter().map(|name| (*name, 1)))
+        OVERSIGNED.iter().map(|name| (*name, 2)).chain(signed.map(|name| (*name, 1)))
     {
         let found = fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name.as_bytes()));
         // From the bottom up (RFC 6376, section 5.4.2).

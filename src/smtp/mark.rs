@@ -28,6 +28,23 @@ words! {
 }
 
 impl Mark {
+    /// Header fields that it puts its own in place of, in lower case: a signature over
+    /// them would be broken when the mail arrives. Amazon SES says so of these
+    /// (docs.aws.amazon.com/ses, "Manual DKIM signing"); no other one is known to.
+    pub const fn replaces(self) -> &'static [&'static str] {
+        match self {
+            Mark::Ses => &["date", "message-id"],
+            Mark::Sendgrid
+            | Mark::Mailgun
+            | Mark::Postmark
+            | Mark::Brevo
+            | Mark::Mailjet
+            | Mark::Sparkpost
+            | Mark::Mailtrap
+            | Mark::Postal => &[],
+        }
+    }
+
     /// The header line with its line end. A token is 32 letters and digits, so that
     /// nothing in it needs quoting.
     pub fn header(self, token: &str) -> String {

@@ -18,7 +18,8 @@ use mail_auth::common::verify::DomainKey;
 use mail_auth::{
     AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters, ResolverCache, Txt,
 };
-use rundbrief::letter::dkim::{Error, Key, sign};
+use rundbrief::letter::dkim::{Error, Key, sign, sign_without};
+use rundbrief::smtp::mark::Mark;
 
 /// The zone of the test: what a receiver would get from DNS.
 pub struct Zone(HashMap<Box<str>, Txt>);
@@ -175,9 +176,8 @@ count = mail.count(b'DKIM-Signature:')
 print(all([dkim.DKIM(mail).verify(idx=i, dnsfunc=answer) for i in range(count)]), count)
 ";
 
-#[test]
-fn dkimpy_agrees() {
-    let keys = keys();
+/// What dkimpy says of a mail.
+fn dkimpy(keys: &[Key], mail: &str) -> String {
     let zone: HashMap<String, String> =
         keys.iter().map(|key| (key.record_name(), key.record())).collect();
     let mut dkimpy = Command::new("/usr/bin/python3")
@@ -186,14 +186,54 @@ fn dkimpy_agrees() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("/usr/bin/python3 is there: apt install python3-dkim python3-nacl");
-    let mail = signed(&keys, MAIL);
     dkimpy.stdin.take().unwrap().write_all(mail.as_bytes()).unwrap();
     let output = dkimpy.wait_with_output().unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        "True 3\n",
-        "is dkimpy there? apt install python3-dkim python3-nacl"
-    );
+    assert!(output.status.success(), "is dkimpy there? apt install python3-dkim python3-nacl");
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+#[test]
+fn dkimpy_agrees() {
+    let keys = keys();
+    assert_eq!(dkimpy(&keys, &signed(&keys, MAIL)), "True 3");
+}
+
+#[test]
+fn a_signature_outlives_what_the_provider_replaces() {
+    let keys = keys();
+    let zone = Zone::of(&keys);
+    for (by, holds, said) in
+        [(Some(Mark::Ses), true, "True 3"), (Some(Mark::Sendgrid), false, "False 3")]
+    {
+        let mut out = Vec::new();
+        let at = "2026-01-05T08:00:00Z".parse().unwrap();
+        let replaced = by.map_or(&[][..], Mark::replaces);
+        sign_without(replaced, &keys, MAIL.as_bytes(), at, &mut out);
+        let mail = String::from_utf8(out).unwrap() + MAIL;
+        assert_eq!(verdicts(&zone, &mail), [true; 3]);
+        let date = mail.replacen("Date: Mon, 23 Nov", "Date: Tue, 24 Nov", 1);
+        let id = mail.replacen("<abc@news", "<0100018f-000000@email.amazonses", 1);
+        let both = date.replacen("<abc@news", "<0100018f-000000@email.amazonses", 1);
+        for changed in [date, id, both] {
+            assert_ne!(changed, mail);
+            assert_eq!(verdicts(&zone, &changed), [holds; 3], "{by:?}");
+            assert_eq!(dkimpy(&keys, &changed), said, "{by:?}");
+        }
+        let other = mail.replacen("Neue   Radwege", "Alte Radwege", 1);
+        assert_eq!(verdicts(&zone, &other), [false; 3], "{by:?}");
+    }
+}
+
+#[test]
+fn a_record_is_cut_as_a_zone_file_takes_it() {
+    for (key, strings) in keys().iter().zip([2, 2, 1]) {
+        let zone = key.zone_record();
+        let quoted = zone.strip_prefix('"').and_then(|zone| zone.strip_suffix('"')).unwrap();
+        let cut: Vec<&str> = quoted.split("\" \"").collect();
+        assert_eq!(cut.len(), strings, "{zone}");
+        assert!(cut.iter().all(|string| string.len() <= 255 && !string.contains('"')), "{zone}");
+        assert_eq!(cut.concat(), key.record());
+    }
 }
 
 #[test]
