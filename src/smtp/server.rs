@@ -252,7 +252,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         self.say("354 End with a dot on a line of its own").await?;
         let Some(content) = self.content().await? else {
-            self.say("552 5.3.4 Too big").await?;
+            // RFC 2033, section 4.2: too big for each of them.
+            self.asked = Asked::Mail(self.to.len());
+            self.answer(&Answer::new(552, "5.3.4 Too big")).await?;
             self.reset();
             return Ok(Turn::On);
         };
@@ -440,13 +442,18 @@ mod tests {
 
     #[tokio::test]
     async fn lmtp_answers_once_for_each_recipient() {
-        let (said, mails) = talk(
-            Protocol::Lmtp,
-            "LHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
-        )
-        .await;
-        assert_eq!(mails.len(), 1);
-        assert!(said.ends_with("250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n"), "{said}");
+        for (content, answer) in
+            [("x".to_owned(), "250 2.0.0 Ok"), ("x".repeat(300), "552 5.3.4 Too big")]
+        {
+            let (said, mails) = talk(
+                Protocol::Lmtp,
+                &format!("LHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nRCPT TO:<no@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n{content}\r\n.\r\nQUIT\r\n"),
+            )
+            .await;
+            assert_eq!(mails.len(), usize::from(content.len() == 1));
+            let end = format!("line of its own\r\n{answer}\r\n{answer}\r\n221 2.0.0 Bye\r\n");
+            assert!(said.ends_with(&end), "{said}");
+        }
     }
 
     #[tokio::test]
