@@ -42,6 +42,7 @@ pub mod pace;
 pub mod pool;
 pub mod queue;
 pub mod reasons;
+mod record;
 pub mod refusal;
 pub mod settle;
 pub mod sight;

@@ -171,7 +171,7 @@ impl Worker {
         let signed_on = settle::sign_on(&store, &identity, &records, now)
             .await
             .context("the worker cannot sign on")?;
-        journal.forget(records.iter().map(|record| record.delivery));
+        journal.begin_anew()?;
         let mut lines = Vec::new();
         for transport in std::mem::take(&mut setup.transports) {
             let kept = watch::pace(&store, &transport.name, &identity.host).await?;
