@@ -2,7 +2,7 @@
 //!
 //! A delivery's states and steps are in [`state`], pure. [`expand`] writes the
 //! rows of a frozen issue, [`ledger`] claims, marks and records them in groups,
-//! [`settle`] cares for what a dead worker left, with the [`journal`]'s help.
+//! [`settle`] cares for what a dead worker left, with the [`journal`]'s help ([`replay`]).
 //! [`worker`] does one round of it all and never loops, but for the [`sight`] beside
 //! it of what must not be sent any more; a [`line`](mod@line) is a
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
@@ -44,6 +44,7 @@ pub mod queue;
 pub mod reasons;
 mod record;
 pub mod refusal;
+pub mod replay;
 pub mod settle;
 pub mod sight;
 pub mod state;

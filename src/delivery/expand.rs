@@ -219,8 +219,7 @@ async fn advance(
     })
 }
 
-/// Counts, and starts. Deferred deliveries of the newsletter's older issues end
-/// here: nobody wants last week's issue behind this week's.
+/// Counts, and starts.
 ///
 /// Counting takes a while and needs no lock: nobody else writes rows of an issue that
 /// is being expanded, and what was counted must still be right when it starts.
@@ -251,6 +250,23 @@ async fn start(
         return Ok(Progress::Idle);
     }
     wave::plan(&mut tx, issue).await?;
+    expire_older(&mut tx, at.newsletter_id, issue, now).await?;
+    tx.commit().await?;
+    tracing::info!(issue = issue.0, total = at.total, "delivery.expanded");
+    Ok(Progress::Started { total: at.total })
+}
+
+/// Deferred deliveries of the newsletter's older issues end: nobody wants last week's
+/// issue behind this week's.
+///
+/// # Errors
+/// The database failed.
+pub async fn expire_older(
+    tx: &mut Tx,
+    newsletter_id: i64,
+    issue: IssueId,
+    now: Millis,
+) -> sqlx::Result<u64> {
     let text = "
         update delivery
         set state = 'failed', cause = 'expired', worker_id = null, changed_at = $3
@@ -261,14 +277,11 @@ async fn start(
               select id
               from issue
               where newsletter_id = $1 and id < $2 and state in ('sending', 'paused'))";
-    on!(tx, |c| sqlx::query(text)
-        .bind(at.newsletter_id)
+    on!(*tx, |c| sqlx::query(text)
+        .bind(newsletter_id)
         .bind(issue)
         .bind(now)
         .execute(c)
         .await
-        .map(|done| done.rows_affected()))?;
-    tx.commit().await?;
-    tracing::info!(issue = issue.0, total = at.total, "delivery.expanded");
-    Ok(Progress::Started { total: at.total })
+        .map(|done| done.rows_affected()))
 }

@@ -3,22 +3,15 @@
 //! become unknown, and unknown ones are settled by evidence first (the journal's),
 //! then by the newsletter's policy.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::journal::{Note, Record};
-use super::ledger::{self, Entry};
-use super::state::{Cause, DEATHS, State};
-use super::{DeliveryId, WorkerId, backoff, sums, watch};
+use super::journal::Record;
+use super::state::{DEATHS, State};
+use super::{DeliveryId, WorkerId, replay, sums, watch};
 use crate::issue::IssueId;
-use crate::smtp::reply::Reply;
-use crate::smtp::scope::{self, Scope};
-use crate::smtp::{Outcome, Stage};
+use crate::on;
 use crate::store::value::Millis;
 use crate::store::{Kind, Store, Tx};
-use crate::{on, row};
 
 /// A worker whose last heartbeat is older is dead to its claims.
 pub const WORKER_LIVES: Duration = Duration::from_secs(30);
@@ -29,6 +22,8 @@ pub const EVIDENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Names a data directory, whatever machine or container sees it by which path.
 const NAME_FILE: &str = "worker.id";
+/// So much of what stands in it is the name.
+const NAME_BYTES: usize = 8;
 
 /// Who we are to other workers: the machine with its data directory (which only
 /// one process works in), and the machine's boot.
@@ -50,28 +45,21 @@ impl Identity {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let directory = std::fs::canonicalize(directory)?;
         let file = directory.join(NAME_FILE);
-        if !file.exists() {
+        // A disk that was full once may have left it empty.
+        if !file.exists() || std::fs::read_to_string(&file)?.trim().len() < NAME_BYTES {
             std::fs::write(&file, read("/proc/sys/kernel/random/uuid"))?;
         }
         let (machine, name) = (read("/proc/sys/kernel/hostname"), std::fs::read_to_string(&file)?);
+        let name = name.trim().get(..NAME_BYTES).unwrap_or_default();
         Ok(Identity {
-            host: format!(
-                "{machine}:{}#{}",
-                directory.display(),
-                name.trim().get(..8).unwrap_or_default()
-            ),
+            host: format!("{machine}:{}#{name}", directory.display()),
             boot: read("/proc/sys/kernel/random/boot_id"),
         })
     }
-}
 
-row! {
-    /// A worker that had our directory before us.
-    Predecessor {
-        /// Its key.
-        id: WorkerId,
-        /// The boot it lived in.
-        boot: String,
+    /// The directory's own name, which it keeps when the machine or the path changes.
+    pub(super) fn directory(&self) -> Option<&str> {
+        self.host.rsplit_once('#').map(|(_, name)| name).filter(|name| name.len() == NAME_BYTES)
     }
 }
 
@@ -103,8 +91,8 @@ pub async fn clock(tx: &mut Tx, now: Millis) -> sqlx::Result<Millis> {
     }
 }
 
-/// Signs a worker on. Everybody who had this directory before is dead, since we
-/// hold its lock; their journal is ours to replay, before anything is claimed.
+/// Signs a worker on. Everybody who had this directory on this machine before is dead,
+/// since we hold its lock; the journal is ours to replay, before anything is claimed.
 ///
 /// # Errors
 /// The database failed.
@@ -116,18 +104,18 @@ pub async fn sign_on(
 ) -> sqlx::Result<SignedOn> {
     let mut tx = store.begin().await?;
     let now = clock(&mut tx, now).await?;
-    let dead = predecessors(&mut tx, identity).await?;
+    let before = replay::predecessors(&mut tx, identity, now).await?;
     let mut done = SignedOn { worker: WorkerId(0), proven: 0, back: 0, unknown: 0 };
-    for worker in &dead {
-        done.proven += replay(&mut tx, worker.id, records, now).await?;
-        // After a power cut the journal may lack what was not synced: it then
-        // proves what it holds, and nothing by what it does not hold.
-        if worker.boot == identity.boot {
-            done.back += never_written(&mut tx, worker.id, records, now).await?;
+    for worker in &before {
+        done.proven += replay::replies(&mut tx, worker.id, records, now).await?;
+        if worker.is_proven_by_silence(identity) {
+            done.back += replay::never_written(&mut tx, worker.id, records, now).await?;
         }
     }
-    let all_dead: Vec<WorkerId> = dead.iter().map(|worker| worker.id).collect();
-    let (back, unknown) = reap(&mut tx, &all_dead, &all_dead, now).await?;
+    // A copied directory must not end the worker of its original: whoever may live is
+    // left to the usual look at heartbeats.
+    let dead: Vec<WorkerId> = before.iter().filter(|w| w.dead == 1).map(|w| w.id).collect();
+    let (back, unknown) = reap(&mut tx, &dead, &dead, now).await?;
     (done.back, done.unknown) = (done.back + back, unknown);
     let text = "update worker set stopped_at = $2 where host = $1 and stopped_at is null";
     on!(tx, |c| sqlx::query(text)
@@ -291,100 +279,6 @@ pub async fn finish(store: &Store, issue: IssueId, now: Millis) -> sqlx::Result<
         tracing::info!(issue = issue.0, total = books.total, "delivery.finished");
     }
     Ok(done.is_some())
-}
-
-async fn predecessors(tx: &mut Tx, identity: &Identity) -> sqlx::Result<Vec<Predecessor>> {
-    let text = "
-        select id, boot
-        from worker
-        where host = $1
-          and (stopped_at is null
-            or id in (
-                select worker_id
-                from delivery
-                where (state in ('claimed', 'sending') or state = 'unknown')))";
-    on!(*tx, |c| sqlx::query_as(text).bind(&identity.host).fetch_all(c).await)
-}
-
-/// Records what the journal says the relay replied.
-async fn replay(
-    tx: &mut Tx,
-    worker: WorkerId,
-    records: &[Record],
-    now: Millis,
-) -> sqlx::Result<u64> {
-    let entries: Vec<Entry> = records.iter().filter_map(|record| proven(record, now)).collect();
-    ledger::record(tx, worker, &entries, now).await
-}
-
-/// What a reply in the journal means for its delivery.
-fn proven(record: &Record, now: Millis) -> Option<Entry> {
-    let Note::Replied { code, words } = &record.note else {
-        return None;
-    };
-    let text = words.split_once(' ').map_or("", |(_, text)| text);
-    let outcome = Outcome::reply(Stage::Dot, Reply::new(*code, text));
-    let again = || now.after(backoff::wait(1, 0.0).unwrap_or_default());
-    let (state, cause, next_at, unused) = match scope::judge(&outcome) {
-        Scope::Accepted => (State::Accepted, None, Millis(0), false),
-        Scope::Later => (State::Deferred, None, again(), false),
-        Scope::Never => (State::Failed, Some(Cause::Permanent), Millis(0), false),
-        Scope::Relay | Scope::Issue | Scope::Withheld => (State::Queued, None, Millis(0), true),
-        Scope::Unknown => return None,
-    };
-    Some(Entry {
-        id: DeliveryId(record.delivery),
-        generation: record.generation,
-        state,
-        cause,
-        next_at,
-        unused,
-        stage: Stage::Dot.as_str(),
-        code: Some(*code),
-        words: words.clone(),
-    })
-}
-
-/// Marked deliveries of which the journal holds no dot: none was written.
-async fn never_written(
-    tx: &mut Tx,
-    worker: WorkerId,
-    records: &[Record],
-    now: Millis,
-) -> sqlx::Result<u64> {
-    let begun: HashMap<String, Value> = records
-        .iter()
-        .map(|record| (record.delivery.to_string(), json!(record.generation)))
-        .collect();
-    let text = match tx.kind() {
-        Kind::Sqlite => {
-            "update delivery
-             set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
-             where worker_id = $1
-               and state in ('sending', 'unknown')
-               and (state in ('claimed', 'sending') or state = 'unknown')
-               and not exists (
-                   select 1
-                   from json_each($2) as o
-                   where cast(o.key as integer) = delivery.id and o.value = generation)"
-        }
-        Kind::Postgres => {
-            "update delivery
-             set state = 'queued', attempts = attempts - 1, worker_id = null, changed_at = $3
-             where worker_id = $1
-               and state in ('sending', 'unknown')
-               and (state in ('claimed', 'sending') or state = 'unknown')
-               and not exists (
-                   select 1
-                   from json_each_text($2::json) as o
-                   where o.key::bigint = id and o.value::bigint = generation)"
-        }
-    };
-    let begun = Value::from_iter(begun).to_string();
-    on!(*tx, |c| {
-        let done = sqlx::query(text).bind(worker).bind(begun).bind(now).execute(c).await?;
-        Ok(done.rows_affected())
-    })
 }
 
 /// Dead workers' claims go back to the queue; their mails on the wire become

@@ -88,8 +88,6 @@ pub struct Holder {
 pub enum Settlement {
     /// Journal, bounce or webhook prove that the relay took it.
     Proven,
-    /// The journal proves that its final dot was never written.
-    NeverWritten,
     /// No evidence; the policy says send again (same Message-ID).
     Resend,
     /// No evidence; the policy or an editor says leave it.
@@ -115,11 +113,15 @@ pub enum Step {
     Refuse(Holder),
     /// The dot was written and no reply came.
     Lose(Holder),
+    /// Its worker is dead, and its journal proves that no final dot was written.
+    NeverWritten,
     /// Its worker is dead.
     Reap,
     /// What becomes of an unknown one.
     Settle(Settlement),
-    /// It was deferred for too long.
+    /// The receiver asked for later, and has for a day.
+    GiveUp(Holder),
+    /// It is deferred, and a newer issue begins.
     Expire,
     /// An editor sends it again: it expired, nobody could know, or its reader was away.
     Again,
@@ -163,14 +165,17 @@ pub fn apply(row: &Row, step: Step) -> Option<Row> {
         Step::Lose(by) => {
             held(by, &[State::Sending]).then(|| Row { state: State::Unknown, ..row.clone() })
         }
+        Step::NeverWritten => (row.state == State::Sending)
+            .then(|| Row { attempts: row.attempts - 1, ..free(State::Queued) }),
         Step::Reap => reap(row),
         Step::Settle(how) => (row.state == State::Unknown).then(|| match how {
             Settlement::Proven => free(State::Accepted),
-            Settlement::NeverWritten => Row { attempts: row.attempts - 1, ..free(State::Queued) },
             Settlement::Resend => free(State::Queued),
             Settlement::Leave => Row { cause: Some(Cause::Unknown), ..free(State::Failed) },
         }),
-        Step::Expire => matches!(row.state, State::Queued | State::Deferred)
+        Step::GiveUp(by) => held(by, &[State::Sending])
+            .then(|| Row { cause: Some(Cause::Expired), ..free(State::Failed) }),
+        Step::Expire => (row.state == State::Deferred)
             .then(|| Row { cause: Some(Cause::Expired), ..free(State::Failed) }),
         Step::Cancel => matches!(row.state, State::Queued | State::Claimed | State::Deferred)
             .then(|| free(State::Cancelled)),

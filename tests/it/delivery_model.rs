@@ -2,7 +2,8 @@
 //! delivery, two workers, two crashes, leases that expire at any time, replies
 //! that are lost. Checked in every reachable state: nothing recorded as accepted
 //! that was not received; copies at most one plus the dots without a synced
-//! reply; and a way out of it. The two mutants of the contract must be caught.
+//! reply; nothing taken as never written that was; and a way out of it. The two mutants
+//! of the contract must be caught, and one that trusts a journal that forgets.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -41,6 +42,10 @@ struct World {
     /// Dots whose reply never reached a journal.
     unsynced: u8,
     crashes: u8,
+    /// The dot of this generation was written.
+    dotted: bool,
+    /// A restart took it as never written, and its dot was.
+    denied: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,7 @@ enum Mutant {
     None,
     SendingStraightBack,
     NoDurableMark,
+    UnknownNeverWritten,
 }
 
 fn reap(row: &Row, mutant: Mutant) -> Option<Row> {
@@ -70,6 +76,12 @@ fn successors(world: &World, mutant: Mutant) -> Vec<World> {
     let mut next = Vec::new();
     for w in 0..2 {
         work(world, w, mutant, &mut next);
+        if world.phase[w] == Phase::Idle {
+            // All it noted is recorded: the journal may forget it, and turn.
+            let mut after = world.clone();
+            (after.begun[w], after.synced[w]) = (None, None);
+            next.push(after);
+        }
         if world.phase[w] == Phase::Down {
             next.push(restart(world, w, mutant));
         } else {
@@ -112,7 +124,7 @@ fn work(world: &World, w: usize, mutant: Mutant, next: &mut Vec<World>) {
             });
         }
         Phase::Marked(g) => go(&|after| {
-            after.begun[w] = Some(g);
+            after.begun[w] = Some(g).filter(|g| *g == after.row.generation);
             after.phase[w] = Phase::Begun(g);
         }),
         Phase::Begun(g) => {
@@ -126,10 +138,14 @@ fn work(world: &World, w: usize, mutant: Mutant, next: &mut Vec<World>) {
             if !world.expired[w] {
                 go(&|after| {
                     after.received += 1;
+                    after.dotted |= g == after.row.generation;
                     after.phase[w] = Phase::Dotted(g);
                 });
                 // The relay drops the connection and keeps nothing.
-                go(&|after| lose(after, w, by(g)));
+                go(&|after| {
+                    after.dotted |= g == after.row.generation;
+                    lose(after, w, by(g));
+                });
             }
         }
         Phase::Dotted(g) => {
@@ -137,7 +153,7 @@ fn work(world: &World, w: usize, mutant: Mutant, next: &mut Vec<World>) {
             go(&|after| lose(after, w, by(g)));
         }
         Phase::Replied(g) => go(&|after| {
-            after.synced[w] = Some(g);
+            after.synced[w] = Some(g).filter(|g| *g == after.row.generation);
             after.phase[w] = Phase::Journaled(g);
         }),
         Phase::Journaled(g) => go(&|after| {
@@ -152,6 +168,8 @@ fn take(world: &mut World, w: usize, step: Step, phase: fn(i64) -> Phase) {
     if let Some(row) = apply(&world.row, step) {
         world.phase[w] = phase(row.generation);
         world.row = row;
+        // Nobody asks any more about an older generation.
+        (world.begun, world.synced, world.dotted) = ([None; 2], [None; 2], false);
     }
 }
 
@@ -187,26 +205,33 @@ fn crash(world: &World, w: usize, next: &mut Vec<World>) {
     }
 }
 
-/// The journal is replayed before anything is claimed.
+/// The journal is replayed before anything is claimed, and then begins anew.
 fn restart(world: &World, w: usize, mutant: Mutant) -> World {
     let mut after = world.clone();
     after.phase[w] = Phase::Idle;
     after.expired[w] = false;
+    let (begun, synced) = (after.begun[w].take(), after.synced[w].take());
     let id = w as i64;
     if after.row.worker != Some(id) {
         return after;
     }
     let generation = after.row.generation;
-    if after.synced[w] == Some(generation) {
+    if synced == Some(generation) {
         prove(&mut after, Holder { worker: id, generation }, mutant);
     }
-    if let Some(row) = reap(&after.row, mutant) {
-        after.row = row;
+    if after.row.worker == Some(id) && begun != Some(generation) {
+        let never = match (mutant, after.row.state) {
+            (Mutant::UnknownNeverWritten, State::Unknown) => {
+                apply(&after.row, Step::Settle(Settlement::Resend))
+            }
+            _ => apply(&after.row, Step::NeverWritten),
+        };
+        if let Some(row) = never {
+            after.denied = after.dotted;
+            after.row = row;
+        }
     }
-    if after.row.worker == Some(id)
-        && after.begun[w] != Some(generation)
-        && let Some(row) = apply(&after.row, Step::Settle(Settlement::NeverWritten))
-    {
+    if let Some(row) = reap(&after.row, mutant) {
         after.row = row;
     }
     after
@@ -252,6 +277,9 @@ fn wrong(world: &World) -> Option<&'static str> {
     if world.received > 1 + world.unsynced {
         return Some("more copies than the bound");
     }
+    if world.denied {
+        return Some("taken as never written, and it was");
+    }
     None
 }
 
@@ -271,6 +299,8 @@ fn walk(mutant: Mutant) -> Result<usize, String> {
         received: 0,
         unsynced: 0,
         crashes: 0,
+        dotted: false,
+        denied: false,
     };
     let mut came_from: HashMap<World, Vec<World>> = HashMap::new();
     let mut seen = HashSet::from([start.clone()]);
@@ -318,4 +348,10 @@ fn sending_straight_back_to_the_queue_is_caught() {
 fn sending_without_a_durable_mark_is_caught() {
     let found = walk(Mutant::NoDurableMark).unwrap_err();
     assert!(found.starts_with("more copies"), "{found}");
+}
+
+#[test]
+fn trusting_a_journal_that_forgets_the_unknown_is_caught() {
+    let found = walk(Mutant::UnknownNeverWritten).unwrap_err();
+    assert!(found.starts_with("taken as never written"), "{found}");
 }

@@ -7,7 +7,7 @@ use rundbrief::delivery::ledger::{self, Entry};
 use rundbrief::delivery::settle;
 use rundbrief::delivery::state::{Cause, Holder, Row, Settlement, State, Step, apply};
 use rundbrief::delivery::unknown::{self, Choice};
-use rundbrief::delivery::{DeliveryId, WorkerId, again, expand};
+use rundbrief::delivery::{DeliveryId, WorkerId, again, expand, replay};
 use rundbrief::issue::{self, IssueId};
 use rundbrief::store::Store;
 use rundbrief::store::value::Millis;
@@ -36,7 +36,10 @@ async fn the_statements_do_what_the_table_of_states_says(app: App) {
         Step::Defer(us),
         Step::Refuse(us),
         Step::Lose(us),
+        Step::GiveUp(us),
+        Step::NeverWritten,
         Step::Reap,
+        Step::Expire,
         Step::Cancel,
         Step::Settle(Settlement::Resend),
         Step::Settle(Settlement::Leave),
@@ -48,7 +51,7 @@ async fn the_statements_do_what_the_table_of_states_says(app: App) {
             let before = Row { state, generation, attempts: 2, deaths, worker, cause: None };
             for step in steps {
                 // Settling and reaping go by the row's own worker.
-                if step == Step::Reap && worker.is_none() {
+                if matches!(step, Step::Reap | Step::NeverWritten) && worker.is_none() {
                     continue;
                 }
                 put(&app.store, &before).await;
@@ -112,6 +115,7 @@ async fn only(store: &Store) -> DeliveryId {
 
 async fn put(store: &Store, row: &Row) {
     let mut tx = store.begin().await.unwrap();
+    on!(tx, |c| sqlx::query("delete from attempt").execute(c).await.map(|_| ())).unwrap();
     let text = "
         update delivery
         set state = $1, generation = $2, attempts = $3, deaths = $4, worker_id = $5,
@@ -132,9 +136,30 @@ async fn get(store: &Store) -> Row {
     Row { state, generation, attempts, deaths, worker, cause }
 }
 
-async fn perform(store: &Store, issue: IssueId, step: Step) {
-    let id = only(store).await;
-    let entry = |by: Holder, state, cause, unused| Entry {
+/// What a holder records of its delivery: state, cause, and whether the try was none.
+fn recording(step: Step) -> Option<(Holder, State, Option<Cause>, bool)> {
+    match step {
+        Step::GiveBack(by) => Some((by, State::Queued, None, true)),
+        Step::Accept(by) => Some((by, State::Accepted, None, false)),
+        Step::Defer(by) => Some((by, State::Deferred, None, false)),
+        Step::Refuse(by) => Some((by, State::Failed, Some(Cause::Permanent), false)),
+        Step::GiveUp(by) => Some((by, State::Failed, Some(Cause::Expired), false)),
+        Step::Lose(by) => Some((by, State::Unknown, None, false)),
+        Step::Claim(_)
+        | Step::Mark(_)
+        | Step::Begin(_)
+        | Step::NeverWritten
+        | Step::Reap
+        | Step::Settle(_)
+        | Step::Expire
+        | Step::Again
+        | Step::Cancel => None,
+    }
+}
+
+async fn record(store: &Store, id: DeliveryId, step: Step) -> bool {
+    let Some((by, state, cause, unused)) = recording(step) else { return false };
+    let entry = Entry {
         id,
         generation: by.generation,
         state,
@@ -146,55 +171,64 @@ async fn perform(store: &Store, issue: IssueId, step: Step) {
         words: String::new(),
     };
     let mut tx = store.begin().await.unwrap();
+    ledger::record(&mut tx, WorkerId(by.worker), &[entry], now()).await.unwrap();
+    tx.commit().await.unwrap();
+    true
+}
+
+async fn perform(store: &Store, issue: IssueId, step: Step) {
+    let id = only(store).await;
+    if record(store, id, step).await {
+        return;
+    }
+    let row = get(store).await;
+    let its = || WorkerId(row.worker.unwrap());
+    let mut tx = store.begin().await.unwrap();
     let at = now();
-    let permanent = Some(Cause::Permanent);
-    let entry = match step {
+    match step {
         Step::Claim(worker) => {
             let due = due::behind(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
             ledger::claim(&mut tx, WorkerId(worker), &due, at).await.unwrap();
-            None
         }
         Step::Begin(worker) => {
             let due = due::behind(&mut tx, issue, at, 5, &mut { Cursor::START }).await.unwrap();
             ledger::begin(&mut tx, WorkerId(worker), "relay", &due, at).await.unwrap();
-            None
         }
         Step::Mark(by) => {
             let group = [(id, by.generation)].into_iter();
             ledger::mark(&mut tx, WorkerId(by.worker), "relay", group, at).await.unwrap();
-            None
         }
-        Step::GiveBack(by) => Some((by, entry(by, State::Queued, None, true))),
-        Step::Accept(by) => Some((by, entry(by, State::Accepted, None, false))),
-        Step::Defer(by) => Some((by, entry(by, State::Deferred, None, false))),
-        Step::Refuse(by) => Some((by, entry(by, State::Failed, permanent, false))),
-        Step::Lose(by) => Some((by, entry(by, State::Unknown, None, false))),
         Step::Cancel => {
             issue::take_back(&mut tx, issue, at).await.unwrap();
-            None
         }
         Step::Reap => {
-            let row = get(store).await;
-            let dead = [WorkerId(row.worker.unwrap())];
-            settle::reap(&mut tx, &dead, &dead, at).await.unwrap();
-            None
+            settle::reap(&mut tx, &[its()], &[its()], at).await.unwrap();
+        }
+        Step::NeverWritten => {
+            replay::never_written(&mut tx, its(), &[], at).await.unwrap();
+        }
+        Step::Expire => {
+            let newer = IssueId(issue.0 + 1);
+            expand::expire_older(&mut tx, 1, newer, at).await.unwrap();
         }
         Step::Settle(Settlement::Leave) => {
-            let generation = get(store).await.generation;
-            let tries = [(id, generation)];
+            let tries = [(id, row.generation)];
             unknown::settle(&mut tx, issue, Choice::Leave, &tries, at.timestamp()).await.unwrap();
-            None
         }
-        Step::Settle(_) => {
+        Step::Settle(Settlement::Resend) => {
             tx.commit().await.unwrap();
             let later = at.after(Duration::from_secs(3600));
             settle::settle(store, Duration::ZERO, later).await.unwrap();
             return;
         }
-        Step::Expire | Step::Again => None,
-    };
-    if let Some((by, entry)) = entry {
-        ledger::record(&mut tx, WorkerId(by.worker), &[entry], at).await.unwrap();
+        Step::GiveBack(_)
+        | Step::Accept(_)
+        | Step::Defer(_)
+        | Step::Refuse(_)
+        | Step::GiveUp(_)
+        | Step::Lose(_)
+        | Step::Settle(Settlement::Proven)
+        | Step::Again => unreachable!("recorded, or compared by itself"),
     }
     tx.commit().await.unwrap();
 }

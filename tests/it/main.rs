@@ -18,6 +18,7 @@ mod delivery;
 mod delivery_faults;
 mod delivery_model;
 mod delivery_process;
+mod delivery_restart;
 mod delivery_states;
 mod delivery_workers;
 mod demo;
