@@ -41,7 +41,7 @@ pub(super) async fn list(context: &Context, open: &Open, named: &Named) -> anyho
     loop {
         let page = missing::page(&open.store, issue.id, after, missing::PAGE).await?;
         for one in &page {
-            let (why, again) = (one.why(&issue), one.can_be_sent_again(&issue));
+            let (why, again) = (one.why(&issue), one.can_be_sent_again());
             let counted = counts.entry(why.as_str()).or_insert((0, again));
             *counted = (counted.0 + 1, counted.1 || again);
             context.output.result(

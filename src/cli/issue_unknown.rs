@@ -8,7 +8,7 @@ use super::exit::{Code, Fault};
 use super::issue::{issue_named, note, refused};
 use super::{Context, Open, subscriber};
 use crate::delivery::DeliveryId;
-use crate::delivery::state::State;
+use crate::delivery::state::{Cause, State};
 use crate::delivery::unknown::{self, Choice, Unknown};
 use crate::issue::{Issue, state};
 
@@ -26,7 +26,7 @@ pub struct Arguments {
     /// Do not send them again
     #[arg(long)]
     leave: bool,
-    /// Only these readers; all where none is named
+    /// Only these readers; where none is named, all whose mail is still unknown
     addresses: Vec<String>,
 }
 
@@ -45,6 +45,10 @@ pub(super) async fn run(
         (false, true) => Some(Choice::Leave),
         (false, false) => None,
     };
+    if choice == Some(Choice::SendAgain) && issue.state == state::State::Cancelled {
+        let message = format!("issue {} was cancelled, so nothing of it is sent again", issue.id);
+        return Err(Fault::new(Code::Data, message).into());
+    }
     let mut wanted: HashSet<String> =
         arguments.addresses.iter().map(|address| address.to_lowercase()).collect();
     let all = wanted.is_empty();
@@ -57,7 +61,9 @@ pub(super) async fn run(
         let mut chosen = Vec::new();
         for one in page {
             let address = one.address.as_deref().unwrap_or_default().to_lowercase();
-            if wanted.remove(&address) || all {
+            // What was left, or is poison, is for somebody who names it.
+            let in_bulk = choice != Some(Choice::SendAgain) || one.state == State::Unknown;
+            if wanted.remove(&address) || all && in_bulk {
                 chosen.push(one);
             }
         }
@@ -109,6 +115,9 @@ fn say(context: &Context, issue: &Issue, choice: Option<Choice>, found: usize, m
         None if found == 0 => {
             context.output.remark(format_args!("issue {id}: nothing is unknown"));
         }
+        None if issue.state == state::State::Cancelled => context
+            .output
+            .remark(format_args!("{found} mails; the issue was cancelled, so none is sent again")),
         None => context.output.remark(format_args!(
             "{found} mails; --send-again sends them once more, --leave leaves them"
         )),
@@ -160,6 +169,10 @@ pub(super) fn line(one: &Unknown) -> String {
         (Some(worker), None) => format!("worker {worker}"),
         (None, _) => "no worker has it".to_owned(),
     };
-    let left = if one.state == State::Failed { ", left" } else { "" };
+    let left = match (one.state, one.cause) {
+        (State::Failed, Some(Cause::Poison)) => ", poison",
+        (State::Failed, _) => ", left",
+        _ => "",
+    };
     format!("{who}  since {}{left}, {worker}: {}", one.since, one.words)
 }

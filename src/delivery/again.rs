@@ -33,7 +33,8 @@ row! {
 
 /// Queues the next of those who are in the ledger and did not get the issue: their
 /// server said *later* for too long, nobody could know and it was left, or they were
-/// away. Never those who left, are suppressed, complained, or were refused for good.
+/// away. Never those who left, are suppressed, complained, or were refused for good, and
+/// none whose mail a server is known to have taken.
 ///
 /// # Errors
 /// The issue was never sent, or was cancelled.
@@ -50,11 +51,11 @@ pub async fn missing(
     let Some(last) = last else {
         return Ok(Step { queued: 0, next: None });
     };
-    let queued = on!(tx, |c| sqlx::query(include_str!("again.sql"))
+    let text = concat!(include_str!("again.sql"), "  and ", include_str!("again_which.sql"));
+    let queued = on!(tx, |c| sqlx::query(text)
         .bind(issue.id)
         .bind(after)
         .bind(last)
-        .bind(issue.newsletter_id)
         .bind(Millis::from(now))
         .execute(c)
         .await

@@ -38,6 +38,8 @@ row! {
         suppressed: i64,
         /// Since when the delivery stands there.
         since: Millis,
+        /// Whether it is sent again to those who miss it.
+        again: i64,
     }
 }
 
@@ -54,7 +56,7 @@ pub enum Why {
     Poison,
     /// Nobody knows yet.
     Unknown,
-    /// Nobody could know, and it was left.
+    /// Nobody could know, and it is left.
     Left,
     /// Taken, then sent back.
     CameBack,
@@ -109,8 +111,8 @@ impl Why {
             ),
             Why::Unknown => ("niemand weiß, ob die Mail ankam", "nobody knows whether it arrived"),
             Why::Left => (
-                "niemand weiß, ob die Mail ankam; sie wurde nicht noch einmal gesendet",
-                "nobody knows whether it arrived; it was not sent again",
+                "niemand weiß, ob die Mail ankam; sie wird nicht noch einmal gesendet",
+                "nobody knows whether it arrived; it is not sent again",
             ),
             Why::CameBack => ("angenommen, dann zurückgekommen", "taken, then sent back"),
             Why::Cancelled => ("die Ausgabe wurde abgebrochen", "the issue was cancelled"),
@@ -155,21 +157,8 @@ impl Row {
     }
 
     /// Whether *resend* sends it again: what was tried in vain or skipped, and is wanted.
-    pub fn can_be_sent_again(&self, issue: &Issue) -> bool {
-        let wanted = self.standing.as_deref() == Some("active") && self.suppressed == 0;
-        match self.why(issue) {
-            Why::Expired | Why::Left | Why::Back => wanted,
-            Why::Later
-            | Why::Refused
-            | Why::Poison
-            | Why::Unknown
-            | Why::CameBack
-            | Why::Cancelled
-            | Why::Away
-            | Why::Suppressed
-            | Why::Erased
-            | Why::Joined => false,
-        }
+    pub fn can_be_sent_again(&self) -> bool {
+        self.again == 1
     }
 }
 
@@ -183,12 +172,17 @@ pub async fn page(
     after: DeliveryId,
     most: i64,
 ) -> sqlx::Result<Vec<Row>> {
-    read!(store, |db| sqlx::query_as(include_str!("missing.sql"))
-        .bind(issue)
-        .bind(after)
-        .bind(most)
-        .fetch_all(db)
-        .await)
+    let text = concat!(
+        "select m.*, cast(case when exists (
+             select 1 from delivery d where d.id = m.id and ",
+        include_str!("again_which.sql"),
+        ") then 1 else 0 end as bigint) as again
+         from (",
+        include_str!("missing.sql"),
+        ") as m
+         order by m.id"
+    );
+    read!(store, |db| sqlx::query_as(text).bind(issue).bind(after).bind(most).fetch_all(db).await)
 }
 
 row! {

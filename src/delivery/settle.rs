@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+
 use super::journal::Record;
-use super::state::{DEATHS, State};
+use super::state::{Cause, DEATHS, State};
 use super::{DeliveryId, WorkerId, replay, sums, watch};
 use crate::issue::IssueId;
 use crate::on;
@@ -19,6 +21,10 @@ pub const WORKER_LIVES: Duration = Duration::from_secs(30);
 pub const WIRE_LIVES: Duration = Duration::from_secs(30 + 600);
 /// How long evidence is waited for before the policy decides.
 pub const EVIDENCE: Duration = Duration::from_secs(15 * 60);
+
+/// So often a delivery's reply may be lost under `at_least_once`: else a relay that takes
+/// every mail and never says so would get a copy each quarter of an hour, for ever.
+pub const LOSSES: i64 = 3;
 
 /// Names a data directory, whatever machine or container sees it by which path.
 const NAME_FILE: &str = "worker.id";
@@ -199,40 +205,77 @@ pub async fn heartbeat(store: &Store, worker: WorkerId, now: Millis) -> sqlx::Re
     Ok(alive.is_some() || store.kind() == Kind::Sqlite)
 }
 
-/// Settles unknown deliveries whose time for evidence is over, by the policy of
-/// their newsletter. `ask` leaves them to an editor.
+/// Settles unknown deliveries whose time for evidence is over, by the policy of their
+/// newsletter. `ask` leaves them to an editor. What was lost [`LOSSES`] times is not sent
+/// again by itself, and nothing of a cancelled issue is.
 ///
 /// # Errors
 /// The database failed.
 pub async fn settle(store: &Store, evidence: Duration, now: Millis) -> sqlx::Result<u64> {
     let mut tx = store.begin().await?;
-    let text = "
+    let now = clock(&mut tx, now).await?;
+    let since = now.before(evidence);
+    let given_up = settled(&mut tx, End::GivenUp, since, now).await?;
+    let left = settled(&mut tx, End::Left, since, now).await?;
+    let resent = settled(&mut tx, End::Resent, since, now).await?;
+    tx.commit().await?;
+    if given_up > 0 {
+        tracing::error!(deliveries = given_up, losses = LOSSES, "delivery.unknown.given_up");
+    }
+    if left + resent > 0 {
+        tracing::warn!(left, resent, "delivery.unknown.settled");
+    }
+    Ok(given_up + left + resent)
+}
+
+/// How an unknown delivery ends that got no evidence.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    GivenUp,
+    Left,
+    Resent,
+}
+
+async fn settled(tx: &mut Tx, end: End, since: Millis, now: Millis) -> sqlx::Result<u64> {
+    let again = "n.state = 'sending' and n.policy not in ('ask', 'at_most_once')";
+    let failed = (State::Failed, Some(Cause::Unknown));
+    let ((state, cause), which) = match end {
+        End::GivenUp => (
+            failed,
+            format!(
+                "{again}
+          and delivery.deaths + (
+              select count(*)
+              from attempt a
+              where a.delivery_id = delivery.id and a.outcome = 'unknown') >= {LOSSES}"
+            ),
+        ),
+        End::Left => (failed, "(n.state = 'cancelled' or n.policy = 'at_most_once')".to_owned()),
+        End::Resent => ((State::Queued, None), again.to_owned()),
+    };
+    let text = format!(
+        "
         update delivery
-        set
-            state = case n.policy when 'at_most_once' then 'failed' else 'queued' end,
-            cause = case n.policy when 'at_most_once' then 'unknown' end,
-            worker_id = null,
-            next_at = 0,
-            changed_at = $2
+        set state = $3, cause = $4, worker_id = null, next_at = 0, changed_at = $2
         from (
-            select i.id as issue_id, w.definition -> 'policies' ->> 'unknown' as policy
+            select
+                i.id as issue_id,
+                i.state,
+                coalesce(w.definition -> 'policies' ->> 'unknown', 'at_least_once') as policy
             from issue i
             join newsletter w on w.id = i.newsletter_id
-            where i.state = 'sending'
+            where i.state in ('sending', 'cancelled')
         ) as n
         where n.issue_id = delivery.issue_id
           and delivery.state = 'unknown'
           and (delivery.state in ('claimed', 'sending') or delivery.state = 'unknown')
           and delivery.changed_at <= $1
-          and coalesce(n.policy, 'at_least_once') <> 'ask'";
-    let done = on!(tx, |c| {
-        sqlx::query(text).bind(now.before(evidence)).bind(now).execute(c).await?.rows_affected()
-    });
-    tx.commit().await?;
-    if done > 0 {
-        tracing::warn!(deliveries = done, "delivery.unknown.settled");
-    }
-    Ok(done)
+          and {which}"
+    );
+    on!(*tx, |c| {
+        let query = sqlx::query(AssertSqlSafe(text)).bind(since).bind(now).bind(state);
+        Ok(query.bind(cause).execute(c).await?.rows_affected())
+    })
 }
 
 /// Closes an issue whose deliveries have all come to an end. Only then every delivery

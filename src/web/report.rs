@@ -63,7 +63,7 @@ pub async fn show(
         (tiles(language, &sums))
         (verdict(language, &sums))
         (waiting(language, &issue))
-        (unknown::section(language, id, &nobody_knows))
+        (unknown::section(language, id, issue.state == "cancelled", &nobody_knows))
         (table(language, &reasons))
         p { a href=(format!("/archive/{}/{}", issue.slug, issue.number)) { (say(language, "Die Ausgabe im Archiv", "The issue in the archive")) } }
         p class="way-back" { a href="/report" { (say(language, "Alle Berichte", "All reports")) } }

@@ -12,7 +12,7 @@ use super::Site;
 use super::error::Error;
 use crate::audit::{self, Act};
 use crate::delivery::DeliveryId;
-use crate::delivery::state::State as Standing;
+use crate::delivery::state::{Cause, State as Standing};
 use crate::delivery::unknown::{self, Choice, Unknown};
 use crate::issue::{self, IssueId};
 use crate::store::value::Millis;
@@ -82,7 +82,12 @@ fn now() -> Millis {
 }
 
 /// The part of the report that names them.
-pub(super) fn section(language: Language, issue: i64, unknown: &[Unknown]) -> Markup {
+pub(super) fn section(
+    language: Language,
+    issue: i64,
+    cancelled: bool,
+    unknown: &[Unknown],
+) -> Markup {
     let say = |german, english| super::report::say(language, german, english);
     let open: Vec<&Unknown> = unknown.iter().filter(|one| one.state == Standing::Unknown).collect();
     html! {
@@ -91,6 +96,11 @@ pub(super) fn section(language: Language, issue: i64, unknown: &[Unknown]) -> Ma
             p { (say(
                 "Bei diesen Mails riss die Verbindung ab, nachdem sie ganz übertragen waren und bevor der Server antwortete. Noch einmal gesendet, kommen sie mit derselben Message-ID: Viele Postfächer zeigen sie dann nur einmal.",
                 "The connection broke after these mails were written and before the server answered. Sent again, they carry the same Message-ID: many mailboxes then show them once.")) }
+            @if cancelled {
+                p class="note" { (say(
+                    "Die Ausgabe wurde abgebrochen; darum wird keine dieser Mails noch einmal gesendet.",
+                    "The issue was cancelled, so none of these mails is sent again.")) }
+            }
             div class="scroll" tabindex="0" role="region" aria-labelledby="unknown" {
                 table {
                     thead { tr {
@@ -100,17 +110,17 @@ pub(super) fn section(language: Language, issue: i64, unknown: &[Unknown]) -> Ma
                         th scope="col" { (say("Letzte Worte", "Last words")) }
                         th scope="col" { (say("Was tun?", "What to do?")) }
                     } }
-                    tbody { @for one in unknown { (line(language, issue, one)) } }
+                    tbody { @for one in unknown { (line(language, issue, cancelled, one)) } }
                 }
             }
             @if open.len() > 1 {
-                (buttons(issue, &open, say("Alle noch einmal senden", "Send all again"), say("Alle so lassen", "Leave all")))
+                (buttons(issue, &open, (!cancelled).then(|| say("Alle noch einmal senden", "Send all again")), say("Alle so lassen", "Leave all")))
             }
         }
     }
 }
 
-fn line(language: Language, issue: i64, one: &Unknown) -> Markup {
+fn line(language: Language, issue: i64, cancelled: bool, one: &Unknown) -> Markup {
     let say = |german, english| super::report::say(language, german, english);
     let worker = match (&one.worker, &one.host) {
         (Some(worker), Some(host)) => format!("{worker} ({host})"),
@@ -124,23 +134,32 @@ fn line(language: Language, issue: i64, one: &Unknown) -> Markup {
             td { (worker) }
             td class="words" { (one.words) }
             td {
-                @if one.state == Standing::Failed { p { (say("so gelassen", "left")) } }
-                (buttons(issue, &[one], say("Noch einmal senden", "Send again"), say("So lassen", "Leave")))
+                @if one.cause == Some(Cause::Poison) {
+                    p { (say("dreimal brach der Versand dabei ab (poison)", "poison: three workers died on it")) }
+                } @else if one.state == Standing::Failed { p { (say("so gelassen", "left")) } }
+                (buttons(issue, &[one], (!cancelled).then(|| say("Noch einmal senden", "Send again")), say("So lassen", "Leave")))
             }
         }
     }
 }
 
 /// One form; which of its buttons is pressed is the decision.
-fn buttons(issue: i64, tries: &[&Unknown], again: &'static str, leave: &'static str) -> Markup {
+fn buttons(
+    issue: i64,
+    tries: &[&Unknown],
+    again: Option<&'static str>,
+    leave: &'static str,
+) -> Markup {
     let named: Vec<String> =
         tries.iter().map(|one| format!("{}.{}", one.id, one.generation)).collect();
     let open = tries.iter().any(|one| one.state == Standing::Unknown);
     html! {
-        form class="decide" method="post" action=(format!("/report/{issue}/unknown")) {
-            input type="hidden" name="tries" value=(named.join(" "));
-            button name="act" value="send-again" { (again) }
-            @if open { " " button class="quiet" name="act" value="leave" { (leave) } }
+        @if again.is_some() || open {
+            form class="decide" method="post" action=(format!("/report/{issue}/unknown")) {
+                input type="hidden" name="tries" value=(named.join(" "));
+                @if let Some(again) = again { button name="act" value="send-again" { (again) } " " }
+                @if open { button class="quiet" name="act" value="leave" { (leave) } }
+            }
         }
     }
 }

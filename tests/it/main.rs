@@ -65,6 +65,7 @@ mod subscriber_cli;
 mod tidy;
 mod transport;
 mod turn;
+mod unknown;
 mod webhook;
 mod webhook_door;
 mod webhook_http;
