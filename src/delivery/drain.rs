@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ledger::{self, Entry};
 use super::pool::Done;
 use super::worker::{Worker, answered};
-use super::{settle, verdict, watch};
+use super::{guard, settle, verdict, watch};
 use crate::issue;
 use crate::store::value::Millis;
 
@@ -54,6 +54,8 @@ impl Worker {
             self.held.iter().map(|(id, claim)| verdict::lost(*id, *claim)).collect();
         self.unrecorded.extend(lost);
         self.held.clear();
+        // Refusals that are not decided may be nobody's fault: not sent, and no attempt.
+        self.unrecorded.extend(self.suspects.give_back());
         tracing::info!(on_the_wire = left, "delivery.drained");
         self.record_all().await?;
         for line in &mut self.lines {
@@ -95,11 +97,13 @@ impl Worker {
     async fn record_once(&mut self, now: Millis) -> anyhow::Result<()> {
         let done = self.pool.collect();
         self.judge(done, now);
-        self.decide();
         self.sync().await?;
         let mut tx = self.store.begin().await?;
         ledger::record(&mut tx, self.me, &self.unrecorded, now).await?;
         watch::give_back_claims(&mut tx, self.me, now).await?;
+        for (issue, words) in &self.refused {
+            guard::stop(&mut tx, *issue, words, self.suspects.stopped(*issue), now).await?;
+        }
         for issue in self.issues.iter().filter(|issue| issue.cancelled) {
             issue::take_back(&mut tx, issue.running.id, now).await?;
         }

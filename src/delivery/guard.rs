@@ -257,6 +257,12 @@ impl Suspects {
         Weighed::Record(free)
     }
 
+    /// Nobody waits for what would decide: what was held back goes to the queue.
+    pub fn give_back(&mut self) -> Vec<Entry> {
+        let held = self.issues.values_mut().flat_map(|suspect| std::mem::take(&mut suspect.held));
+        held.map(not_sent).collect()
+    }
+
     /// Nothing else is on the wire: what was held back is decided.
     pub fn settle(&mut self) -> Vec<(IssueId, Weighed)> {
         let mut decided = Vec::new();
@@ -380,6 +386,16 @@ mod tests {
         let decided = suspects.settle();
         assert!(matches!(&decided[..], [(IssueId(1), Weighed::Record(held))] if held.len() == 10));
         assert!(suspects.settle().is_empty());
+    }
+
+    #[test]
+    fn who_stops_before_it_is_decided_fails_nobody() {
+        let mut suspects = Suspects::default();
+        refuse(&mut suspects, 1, "550 5.1.1 User unknown");
+        let back = suspects.give_back();
+        let entry = &back[0];
+        assert_eq!((entry.state, entry.cause, entry.unused), (State::Queued, None, true));
+        assert!(entry.words.starts_with("550") && suspects.settle().is_empty());
     }
 
     #[test]

@@ -412,6 +412,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     }
 
     async fn keep(&mut self, content: Vec<u8>) -> std::io::Result<bool> {
+        self.state.lines.lock().unwrap().push(".".to_owned());
         let (from, to) = (self.from.take(), self.to.take());
         let fault = self.offer.fault;
         self.mails += 1;

@@ -7,19 +7,21 @@ use std::time::{Duration, Instant};
 
 use rundbrief::delivery::{line, worker::Worker};
 use rundbrief::issue::IssueId;
-use rundbrief::on;
 use rundbrief::smtp::relay::{Relay as Target, Setup as Line};
 use rundbrief::store::{Kind, Store, Tx};
+use rundbrief::{on, read};
 use tokio::task::JoinHandle;
 
 use crate::app::{App, on_both};
-use crate::delivery::{books, execute, issue, readers, transport, until_idle, worker_with};
+use crate::delivery::{books, execute, issue, readers, state, transport, until_idle, worker_with};
 use crate::relay::{Fault, Offer, Relay};
 
 on_both![
     a_pause_is_seen_while_the_writer_is_held,
     who_left_is_seen_while_the_writer_is_held,
     a_pause_ends_the_dots,
+    a_stop_fails_nobody_whose_refusal_is_not_decided,
+    an_issue_that_is_refused_in_the_last_moment_is_paused,
 ];
 
 const PAUSE: &str = "update issue set state = 'paused', paused_from = 'sending'";
@@ -109,19 +111,29 @@ async fn who_left_is_seen_while_the_writer_is_held(app: App) {
     assert_eq!((sums.accepted, sums.cancelled + sums.queued), (4, 36), "{sums:?}");
 }
 
+/// Longer than this no dot may follow a pause; the bench measures how long they do.
+const LIMIT: Duration = Duration::from_secs(3);
+
 /// Every other time somebody holds the writer for a second after the pause.
 async fn a_pause_ends_the_dots(app: App) {
     let pauses = std::env::var("STOP_PAUSES").map_or(1, |count| count.parse().unwrap());
-    let quiet = Duration::from_millis(if pauses > 1 { 1500 } else { 0 });
-    let relay = Relay::start(Offer { delay: Duration::from_millis(5), ..Offer::default() }).await;
-    issue(&app, &readers(500 + 500 * pauses as usize)).await;
+    // Alone it is about the limit, and looks beyond; many times it is about the usual.
+    let (quiet, delay) = match pauses {
+        1 => (LIMIT + Duration::from_secs(1), 20),
+        _ => (Duration::from_millis(1500), 5),
+    };
+    let delay = Duration::from_millis(delay);
+    let relay = Relay::start(Offer { delay, ..Offer::default() }).await;
+    let issue = issue(&app, &readers(1000 + 500 * pauses as usize)).await;
     let worker = worker_with(&app, vec![patient(relay.port)]).await;
     let turning = Turning::begin(worker);
     let mut took = [Vec::new(), Vec::new()];
     for n in 0..pauses {
         let before = relay.caught().len();
         until(|| relay.caught().len() > before + 50).await;
-        tokio::time::sleep(quiet / 40 * (n % 10)).await;
+        if pauses > 1 {
+            tokio::time::sleep(quiet / 40 * (n % 10)).await;
+        }
         execute(&app.store, PAUSE).await;
         let paused = Instant::now();
         let held = if n % 2 == 1 { Some(hold(&app.store).await) } else { None };
@@ -129,17 +141,57 @@ async fn a_pause_ends_the_dots(app: App) {
         drop(held);
         let last = relay.caught().last().unwrap().at;
         took[n as usize % 2].push(last.saturating_duration_since(paused));
+        assert!(books(&app, issue).await.queued > 0, "there was nothing left to send");
         execute(&app.store, RESUME).await;
     }
     let mut worker = turning.end().await;
     worker.drain(Duration::from_secs(10)).await.unwrap();
-    let sums = books(&app, IssueId(1)).await;
+    let sums = books(&app, issue).await;
     assert_eq!(sums.accepted as usize, relay.caught().len());
     for (writer, mut took) in ["free", "held"].into_iter().zip(took) {
         took.sort_unstable();
-        if let (true, Some(most)) = (pauses > 1, took.last()) {
+        let Some(most) = took.last() else { continue };
+        assert!(*most < LIMIT, "writer {writer}: a dot {most:?} after the pause");
+        if pauses > 1 {
             let kind = app.store.kind();
             eprintln!("{kind:?}, writer {writer}: p50 {:?}, most {most:?}", took[took.len() / 2]);
         }
     }
+}
+
+/// One mail is on the wire and three were refused in the same words: too few to say
+/// whose fault it is.
+async fn a_stop_fails_nobody_whose_refusal_is_not_decided(app: App) {
+    let relay = Relay::start(Offer { fault: Fault::Holds, ..Offer::default() }).await;
+    // The last one has no other behind it that its session would hold with it.
+    let names = ["no1", "no2", "no3", "reader"].iter().map(|name| format!("{name}@example.org"));
+    let issue = issue(&app, &names.collect::<Vec<_>>()).await;
+    let mut worker = worker_with(&app, vec![patient(relay.port)]).await;
+    let refused = || relay.lines().iter().filter(|line| line.starts_with("RCPT TO:<no")).count();
+    while refused() < 3 || relay.caught().is_empty() {
+        worker.round().await.unwrap();
+    }
+    worker.round().await.unwrap();
+    assert_eq!(worker.drain(Duration::ZERO).await.unwrap(), 1);
+    let sums = books(&app, issue).await;
+    assert_eq!((sums.unknown, sums.queued, sums.failed), (1, 3, 0), "{sums:?}");
+    let text = "select count(*) from attempt where outcome <> 'unknown'";
+    let (tries,): (i64,) = read!(app.store, |db| sqlx::query_as(text).fetch_one(db).await).unwrap();
+    assert_eq!(tries, 0, "and none was an attempt");
+}
+
+/// The relay refuses the issue while its replies are waited for.
+async fn an_issue_that_is_refused_in_the_last_moment_is_paused(app: App) {
+    let fault = Fault::Says("552 5.3.4 Message too big");
+    let delay = Duration::from_millis(400);
+    let relay = Relay::start(Offer { fault, delay, ..Offer::default() }).await;
+    let issue = issue(&app, &readers(1)).await;
+    let mut worker = worker_with(&app, vec![patient(relay.port)]).await;
+    while !relay.lines().iter().any(|line| line == ".") {
+        worker.round().await.unwrap();
+    }
+    assert_eq!(state(&app).await, "sending");
+    worker.drain(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(state(&app).await, "paused");
+    assert_eq!(books(&app, issue).await.queued, 1);
 }
