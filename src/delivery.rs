@@ -8,9 +8,10 @@
 //! transport at work, [`pool`] holds the sessions, [`verdict`] says what their
 //! outcomes mean, [`pace`] how fast it may go, [`breaker`] whether at all, [`stubborn`]
 //! whom alone the relay does not take. [`choice`] takes what is [`due`] next.
-//! [`guard`] pauses an issue that must not go on, [`refusal`] knows which transports
-//! do not want it, [`wave`] lets a long list begin with a few mails. [`missing`],
-//! [`unknown`] and [`again`] are for whom it did not reach.
+//! [`clocks`] sets right what a clock dated that ran ahead. [`guard`] pauses an issue that
+//! must not go on, [`refusal`] knows which transports do not want it, [`wave`] lets a long
+//! list begin with a few mails. [`missing`], [`unknown`] and [`again`] are for whom it did
+//! not reach.
 //!
 //! # The bound
 //! Nobody is lost. Doubled are, with the same Message-ID, at most the mails whose dot
@@ -23,12 +24,18 @@
 //!   behind a relay that answers more slowly than the disk it is one or two.
 //!
 //! The journal is allocated beforehand, so this also holds while the database is down,
-//! locked or full.
+//! locked or full. It does not hold for
+//! * a worker on PostgreSQL that stays away for longer than a reply may take and evidence
+//!   is waited for (`WIRE_LIVES` and `EVIDENCE` in [`settle`], 25 minutes together): by
+//!   then the others have sent again what it had marked, up to a window for each
+//!   transport, though its own journal may hold replies to all of it;
+//! * a relay that takes mails and never says so: it gets each up to `LOSSES` times.
 
 pub mod again;
 pub mod backoff;
 pub mod breaker;
 pub mod choice;
+pub mod clocks;
 pub mod drain;
 pub mod due;
 pub mod expand;

@@ -8,6 +8,8 @@ const MINUTES: [u64; 5] = [5, 10, 20, 40, 66];
 const GIVE_UP: Duration = Duration::from_secs(24 * 60 * 60);
 /// A wait is lengthened by up to this share, so that tries do not come in waves.
 const JITTER: f64 = 0.2;
+/// The longest wait there is; nothing else puts a delivery off for longer.
+pub const LONGEST: Duration = Duration::from_secs(MINUTES[MINUTES.len() - 1] * 60 * 12 / 10);
 
 /// How long to wait after so many tries (at least one); none when they have taken
 /// a day. `chance` is between 0 and 1.
@@ -26,6 +28,8 @@ pub fn wait(attempts: i64, chance: f64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::breaker::OPEN_MOST;
+    use crate::delivery::line::PUT_OFF;
 
     #[test]
     fn waits_grow_and_end_after_a_day() {
@@ -34,5 +38,8 @@ mod tests {
         let tries = (1..).take_while(|n| wait(*n, 1.0).is_some()).count();
         assert_eq!(tries, 24);
         assert_eq!(wait(1, 1.0), Some(Duration::from_secs(360)));
+        assert!((1..=tries).all(|n| wait(n as i64, 1.0) <= Some(LONGEST)));
+        assert_eq!(wait(5, 1.0), Some(LONGEST));
+        assert!(PUT_OFF < LONGEST && OPEN_MOST < LONGEST);
     }
 }

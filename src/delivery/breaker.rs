@@ -17,7 +17,7 @@ const SHARE: f64 = 0.3;
 /// How long the breaker stays open first; doubled with every failed probe.
 const OPEN: Duration = Duration::from_secs(30);
 /// And at most.
-const OPEN_MOST: Duration = Duration::from_secs(600);
+pub(super) const OPEN_MOST: Duration = Duration::from_secs(600);
 
 /// Whether a relay is asked at all.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

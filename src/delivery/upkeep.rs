@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::due::Cursor;
 use super::pool::Running;
 use super::worker::{LEASE, Sending, WATCH, Worker};
-use super::{expand, guard, settle, sums, watch};
+use super::{clocks, expand, guard, settle, sums, watch};
 use crate::issue::IssueId;
 use crate::letter::dkim;
 use crate::store::Tx;
@@ -51,10 +51,11 @@ impl Worker {
             self.last.watch = Some(now);
         }
         if due(self.last.settle, SETTLE) {
+            let late = clocks::set_right(&self.store, now).await?;
             settle::settle(&self.store, self.setup.evidence, now).await?;
             sums::fold(&self.store).await?;
             let more = watch::take_back(&self.store, now).await?;
-            self.last.settle = (!more).then_some(now);
+            self.last.settle = (!more && !late).then_some(now);
         }
         Ok(())
     }

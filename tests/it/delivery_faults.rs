@@ -12,7 +12,9 @@ use rundbrief::on;
 use rundbrief::store::value::Millis;
 
 use crate::app::{App, on_both, on_postgres, on_sqlite};
-use crate::delivery::{copies, execute, issue, now, readers, transport, until_idle, worker_by};
+use crate::delivery::{
+    books, copies, execute, issue, now, readers, transport, until_idle, worker_by,
+};
 use crate::delivery_process::{CONNECTIONS, command, ended, initialise};
 use crate::relay::{Offer, Relay};
 
@@ -21,6 +23,7 @@ on_both![
     a_power_cut_takes_back_no_more_than_the_bound,
     a_journal_that_cannot_be_synced_ends_it,
     a_clock_that_jumps_by_years_changes_nothing,
+    nobody_waits_for_years_that_a_clock_ran_ahead,
 ];
 
 /// Calls that write to a database or a journal, and calls of sockets.
@@ -253,8 +256,10 @@ fn jumping() -> Millis {
     Millis(now().0 + AHEAD.load(Ordering::SeqCst))
 }
 
+/// So far a clock runs ahead, in milliseconds.
+const YEARS: i64 = 10 * 365 * 24 * 3600 * 1000;
+
 async fn a_clock_that_jumps_by_years_changes_nothing(app: App) {
-    const YEARS: i64 = 10 * 365 * 24 * 3600 * 1000;
     let relay = Relay::start(Offer::default()).await;
     let total = 300;
     let issue = issue(&app, &readers(total)).await;
@@ -269,4 +274,33 @@ async fn a_clock_that_jumps_by_years_changes_nothing(app: App) {
     let sums = sums::of(&app.store, issue).await.unwrap();
     assert_eq!(sums.accepted as usize, total, "{sums:?}");
     assert!(copies(&relay).values().all(|n| *n == 1));
+}
+
+/// While the clock is ahead three are deferred, one is lost and a first wave waits.
+async fn nobody_waits_for_years_that_a_clock_ran_ahead(app: App) {
+    let relay = Relay::start(Offer::default()).await;
+    let mut addresses = readers(20);
+    addresses.extend((0..3).map(|n| format!("grey{n}@d{n}.example.net")));
+    let total = addresses.len();
+    let issue = issue(&app, &addresses).await;
+    AHEAD.store(YEARS, Ordering::SeqCst);
+    let mut worker = worker_by(&app, vec![transport("relay", relay.port)], jumping).await;
+    while books(&app, issue).await.deferred < 3 || books(&app, issue).await.accepted < 20 {
+        worker.round().await.unwrap();
+    }
+    worker.drain(Duration::ZERO).await.unwrap();
+    for change in [
+        "update delivery set state = 'unknown', changed_at = changed_at + 1 where id = 1",
+        "update issue set wave_size = 5, wave_minutes = 0,
+             wave_until = (select max(changed_at) from delivery)",
+    ] {
+        execute(&app.store, change).await;
+    }
+    AHEAD.store(0, Ordering::SeqCst);
+    let mut worker = worker_by(&app, vec![transport("relay", relay.port)], jumping).await;
+    let started = std::time::Instant::now();
+    while books(&app, issue).await.accepted < total as i64 {
+        worker.round().await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", books(&app, issue).await);
+    }
 }
