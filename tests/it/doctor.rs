@@ -50,3 +50,24 @@ fn a_key_that_others_may_read_is_broken() {
     let text = said(&rundbrief(directory.path(), &["doctor"]));
     assert!(text.contains("BROKEN key") && text.contains("chmod 600"), "{text}");
 }
+
+#[test]
+fn a_signing_key_is_shown_as_a_zone_file_takes_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    assert!(rundbrief(directory.path(), &["init"]).status.success());
+    let pem = crate::dkim::rsa_pem(aws_lc_rs::rsa::KeySize::Rsa2048);
+    let key = directory.path().join("dkim.pem");
+    std::fs::write(&key, pem).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let file = directory.path().join("rundbrief.toml");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.push_str("\n[[mail.dkim]]\ndomain = \"example.de\"\nselector = \"2026a\"\nkey = { file = \"dkim.pem\" }\n");
+    std::fs::write(&file, text).unwrap();
+    let text = said(&rundbrief(directory.path(), &["doctor"]));
+    let (_, record) = text.split_once("2026a._domainkey.example.de. IN TXT ").expect(&text);
+    let record = record.lines().next().unwrap().trim();
+    assert!(record.starts_with("\"v=DKIM1; k=rsa; p=") && record.ends_with('"'), "{record}");
+    assert_eq!(record.split("\" \"").count(), 2, "{record}");
+    assert!(record.split('"').all(|string| string.len() <= 255), "{record}");
+}

@@ -1,17 +1,24 @@
 //! Several transports: order, failover, and never one mail through two.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rundbrief::delivery::breaker::Gate;
-use rundbrief::delivery::worker::Round;
+use rundbrief::delivery::pool::ReturnPath;
+use rundbrief::delivery::worker::{Round, Setup, Worker};
 use rundbrief::delivery::{line, settle};
+use rundbrief::letter::dkim::Key;
 use rundbrief::read;
+use rundbrief::smtp::mark::Mark;
+use rundbrief::smtp::relay::{Relay as Target, Setup as Line};
+use rundbrief_subscribers::key::Master;
 
 use crate::app::{App, on_both};
 use crate::delivery::{
     books, copies, execute, issue, now, readers, state, transport, until_idle, worker_with,
 };
+use crate::dkim::ed25519_pem;
 use crate::relay::{Fault, Offer, Relay};
 
 on_both![
@@ -23,6 +30,7 @@ on_both![
     a_newsletter_chooses_and_an_unknown_name_pauses_it,
     a_limit_on_what_we_send_is_waited_for_or_gone_around,
     a_reader_whom_the_relay_hangs_up_on_is_deferred_alone,
+    what_the_provider_replaces_is_not_signed,
 ];
 
 /// How many deliveries each transport was marked for last.
@@ -229,6 +237,37 @@ async fn a_reader_whom_the_relay_hangs_up_on_is_deferred_alone(app: App) {
     worker.drain(Duration::ZERO).await.unwrap();
     let kept = &line::seen(&app.store).await.unwrap()[0].kept;
     assert_eq!(kept.breaker.gate(now()), Gate::Closed);
+}
+
+async fn what_the_provider_replaces_is_not_signed(app: App) {
+    let relay = Relay::start(Offer::default()).await;
+    issue(&app, &readers(2)).await;
+    execute(
+        &app.store,
+        "update newsletter set definition = '{\"sender\": {\"address\": \"town@example.org\"}, \"policies\": {}}'",
+    )
+    .await;
+    let ses = Line { mark: Some(Mark::Ses), ..Line::plain("127.0.0.1", relay.port) };
+    let by = line::Setup { relay: Target::new(ses).unwrap(), ..transport("ses", relay.port) };
+    let setup = Setup {
+        transports: vec![by],
+        order: vec!["ses".to_owned()],
+        return_path: ReturnPath { local: "bounce".to_owned(), domain: "example.org".to_owned() },
+        keys: vec![Arc::new(Key::parse("example.org", "a", &ed25519_pem()).unwrap())],
+        key: Master::new([7; 32]).token(),
+        clock: now,
+        evidence: Duration::ZERO,
+    };
+    let started = Worker::start(app.store.clone(), app.directory(), setup).await;
+    until_idle(&mut started.unwrap().0).await;
+    assert_eq!(relay.caught().len(), 2);
+    for mail in relay.caught() {
+        let text = String::from_utf8(mail.content).unwrap();
+        assert!(text.contains("\r\nMessage-ID: <"), "{text}");
+        let (_, signature) = text.split_once("\r\n h=").expect(&text);
+        let (names, _) = signature.split_once(';').unwrap();
+        assert!(names.contains("subject") && !names.contains("message-id"), "{text}");
+    }
 }
 
 #[test]
