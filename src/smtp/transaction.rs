@@ -39,6 +39,9 @@ impl Session {
         look: impl Fn() -> bool,
     ) -> Outcome {
         let begun = self.begun.take();
+        if !self.open {
+            return self.ended();
+        }
         let to = mail.envelope.recipient();
         if let Some(other) = begun.as_deref().filter(|begun| *begun != to) {
             // What stands behind the last dot names somebody else; it cannot be taken back.
@@ -66,6 +69,12 @@ impl Session {
                 && next.refuse(&self.server).is_none()
         });
         self.transmit(mail.content, next, look).await
+    }
+
+    /// What ended another mail's try ended the session: nothing is read for this one.
+    pub(super) fn ended(&self) -> Outcome {
+        let why = Broken::Io("the connection ended before this mail".to_owned());
+        Outcome::broken(Stage::Mail, why)
     }
 
     /// MAIL, RCPT and DATA up to the 354.

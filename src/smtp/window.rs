@@ -52,6 +52,9 @@ impl Session {
         mails: &[Mail<'_>],
         look: impl Fn(usize) -> bool,
     ) -> Vec<Outcome> {
+        if !self.open {
+            return vec![self.ended(); mails.len()];
+        }
         if let Err(why) = self.expect_silence().await {
             return vec![Outcome::broken(Stage::Mail, why); mails.len()];
         }
@@ -72,8 +75,7 @@ impl Session {
 
     async fn write_chunk(&mut self, mail: &Mail<'_>, look: impl Fn() -> bool) -> Written {
         if !self.open {
-            let why = Broken::Io("the connection ended before this mail".to_owned());
-            return Written::Ended(Outcome::broken(Stage::Mail, why));
+            return Written::Ended(self.ended());
         }
         if let Some(refused) = mail.envelope.refuse(&self.server) {
             return Written::Ended(refused);

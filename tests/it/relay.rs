@@ -16,8 +16,7 @@ use crate::wire::fit;
 /// What goes wrong, and from which mail of a connection on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing; recipients `no…` are unknown, `full…` full, `grey…` greylisted once, and
-    /// at `bye…` it hangs up.
+    /// Nothing; `no…` are unknown, `full…` full, `grey…` greylisted once, `bye…` hung up on.
     None,
     /// 554 instead of a greeting.
     Refuses,
