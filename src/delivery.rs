@@ -54,6 +54,7 @@ pub mod refusal;
 pub mod replay;
 pub mod settle;
 pub mod sight;
+pub mod silent;
 pub mod state;
 pub mod stubborn;
 pub mod sums;

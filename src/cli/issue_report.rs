@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::issue::{Named, issue_named};
-use super::{Context, Open, issue_unknown};
+use super::{Context, Open, issue_unknown, subscriber};
 use crate::delivery::sums::{self, Sums};
-use crate::delivery::{DeliveryId, unknown};
+use crate::delivery::{DeliveryId, silent, unknown};
 use crate::issue::Issue;
+use crate::store::Kind;
 
 /// Deliveries of unknown fate that a report names; `issue unknown` has them all.
 const NAMED: i64 = 20;
@@ -35,6 +36,20 @@ pub(super) async fn run(context: &Context, open: &Open, named: &Named) -> anyhow
         record["paused_why"] = json!(why);
         text.push_str(&format!("\npaused: {why}"));
     }
+    let silent = silent::of(&open.store, issue.id, subscriber::now()).await?;
+    if !silent.is_empty() {
+        let kind = open.store.kind();
+        record["silent_workers"] = silent.iter().map(|one| object(one, kind)).collect();
+        for one in &silent {
+            let others = one
+                .settled_at(kind)
+                .map_or(String::new(), |at| format!("; if it is not, other workers do at {at}"));
+            text.push_str(&format!(
+                "\n{} of these are held by worker {} ({}), which has been silent since {}. Start it again: it settles them at once{others}",
+                one.mails, one.worker, one.host, one.heard_at
+            ));
+        }
+    }
     if !unknown.is_empty() {
         let named: Vec<Value> = unknown.iter().map(issue_unknown::object).collect();
         record["unknown_deliveries"] = json!(named);
@@ -49,6 +64,16 @@ pub(super) async fn run(context: &Context, open: &Open, named: &Named) -> anyhow
     }
     context.output.result(&record, text);
     Ok(())
+}
+
+fn object(silent: &silent::Silent, kind: Kind) -> Value {
+    json!({
+        "worker": silent.worker,
+        "host": silent.host,
+        "heard_at": silent.heard_at.to_string(),
+        "mails": silent.mails,
+        "settled_at": silent.settled_at(kind).map(|at| at.to_string()),
+    })
 }
 
 fn books_in_words(issue: &Issue, sums: &Sums) -> String {

@@ -11,11 +11,13 @@ use super::page::{self, Page};
 use super::unknown;
 use crate::delivery::DeliveryId;
 use crate::delivery::reasons::{self, Reason};
+use crate::delivery::silent::{self, Silent};
 use crate::delivery::state::State as Standing;
 use crate::delivery::sums::{self, Sums};
 use crate::delivery::unknown as deliveries;
 use crate::issue::IssueId;
 use crate::issue::archive::{self, Sent};
+use crate::store::Kind;
 use crate::store::value::Millis;
 
 /// `/report`: the issues that went out, newest first.
@@ -54,6 +56,7 @@ pub async fn show(
     let issue = archive::sent_issue(&site.store, id).await?.ok_or(Error::NotFound)?;
     let sums = sums::of(&site.store, IssueId(id)).await?;
     let reasons = reasons::of(&site.store, IssueId(id)).await?;
+    let silent = silent::of(&site.store, IssueId(id), Millis::from(jiff::Timestamp::now())).await?;
     let nobody_knows =
         deliveries::page(&site.store, IssueId(id), DeliveryId(0), unknown::NAMED).await?;
     let body = html! {
@@ -63,6 +66,7 @@ pub async fn show(
         (tiles(language, &sums))
         (verdict(language, &sums))
         (waiting(language, &issue))
+        (stranded(language, &silent, site.store.kind()))
         (unknown::section(language, id, issue.state == "cancelled", &nobody_knows))
         (table(language, &reasons))
         p { a href=(format!("/archive/{}/{}", issue.slug, issue.number)) { (say(language, "Die Ausgabe im Archiv", "The issue in the archive")) } }
@@ -165,6 +169,32 @@ fn waiting(language: Language, issue: &Sent) -> Markup {
         }
         @if let Some(first) = first { p class="note" { (first) } }
     }
+}
+
+/// Mails that only look as if they were being sent.
+fn stranded(language: Language, silent: &[Silent], kind: Kind) -> Markup {
+    let words = |one: &Silent| {
+        let (since, until) = (clock(one.heard_at), one.settled_at(kind).map(clock));
+        match (language, until) {
+            (Language::German, None) => format!(
+                "Mails in den Händen eines Dienstes, der seit {since} schweigt: {}. Sobald er wieder läuft, klärt er, was aus ihnen wurde.",
+                one.mails
+            ),
+            (Language::German, Some(until)) => format!(
+                "Mails in den Händen eines Dienstes, der seit {since} schweigt: {}. Sobald er wieder läuft, klärt er, was aus ihnen wurde; sonst tun es um {until} die anderen.",
+                one.mails
+            ),
+            (Language::English, None) => format!(
+                "Mails in the hands of a worker that has been silent since {since}: {}. Once it runs again it settles what became of them.",
+                one.mails
+            ),
+            (Language::English, Some(until)) => format!(
+                "Mails in the hands of a worker that has been silent since {since}: {}. Once it runs again it settles what became of them; else the others do at {until}.",
+                one.mails
+            ),
+        }
+    };
+    html! { @for one in silent { p class="note bad" { (words(one)) } } }
 }
 
 fn clock(at: Millis) -> String {

@@ -56,6 +56,7 @@ mod refusal;
 mod relay;
 mod returned;
 mod role;
+mod silent;
 mod site;
 mod smtp;
 mod stop;
