@@ -1,7 +1,7 @@
 //! The worker's journal: a preallocated local file that knows, at any instant, of
 //! which mails the final dot may have been written and what the relay replied. It
 //! survives a killed process with every record, and a power cut with every record
-//! that was synced; a thread syncs replies as fast as the disk does. Of its two
+//! that was synced; a thread syncs for whoever asks, and one sync serves all. Of its two
 //! halves one is written; when it is full, what still matters moves to the other.
 
 use std::collections::HashMap;
@@ -140,15 +140,13 @@ impl Journal {
     }
 
     /// Writes notes, all in one write; answers the place of the last. They survive
-    /// this process; replies survive the machine once [`Journal::synced`] says so.
+    /// this process; they survive the machine once [`Journal::synced`] says so.
     pub fn note(&self, records: impl IntoIterator<Item = Record>) -> Result<u64, Error> {
         self.usable()?;
         let mut inner = self.lock();
         let inner = &mut *inner;
         inner.buffer.clear();
-        let mut replied = false;
         for record in records {
-            replied |= matches!(record.note, Note::Replied { .. });
             encode(&record, inner.epoch, &mut inner.buffer);
             inner.live.insert(record.delivery, record);
             inner.noted += 1;
@@ -159,14 +157,14 @@ impl Journal {
             self.write(&inner.buffer, half_at(inner.epoch) + inner.used)?;
             inner.used += inner.buffer.len() as u64;
         }
-        if replied {
-            self.shared.ring();
-        }
         Ok(inner.noted)
     }
 
     /// Waits until the record at this place survives the machine.
     pub async fn synced(&self, place: u64) -> Result<(), Error> {
+        if !self.is_synced(place) {
+            self.hasten();
+        }
         let mut durable = self.shared.durable.subscribe();
         let reached = |durable: &Durable| durable.until >= place || durable.failed.is_some();
         durable.wait_for(reached).await.expect("we hold the sender");
@@ -176,8 +174,12 @@ impl Journal {
     /// Waits until everything noted so far survives the machine.
     pub async fn sync(&self) -> Result<(), Error> {
         let place = self.lock().noted;
-        self.shared.ring();
         self.synced(place).await
+    }
+
+    /// Lets everything noted so far be synced soon; nobody waits for it yet.
+    pub fn hasten(&self) {
+        let _ = self.shared.bell.try_send(()); // full: it looks anyway; gone: it failed, and says so
     }
 
     /// Whether the record at this place survives the machine already.
@@ -255,13 +257,7 @@ impl Journal {
     }
 }
 
-impl Shared {
-    fn ring(&self) {
-        let _ = self.bell.try_send(()); // full: it looks anyway; gone: it failed, and says so
-    }
-}
-
-/// Syncs whenever a reply was noted, until the journal is dropped or a sync fails.
+/// Syncs whenever somebody asks, until the journal is dropped or a sync fails.
 fn keep_syncing(journal: &Weak<Shared>, rung: &Receiver<()>) {
     while rung.recv().is_ok()
         && let Some(shared) = journal.upgrade()

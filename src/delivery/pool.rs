@@ -276,12 +276,18 @@ impl Desk {
         Ok(())
     }
 
-    /// Waits until with so many more mails no more have no synced reply than may.
+    /// Waits until with so many more mails no more have no synced reply than may. Asks
+    /// for a sync in good time, so that nobody waits for a disk that keeps up.
     async fn settle(&mut self, more: usize) -> Result<(), journal::Error> {
         let journal = &self.pool.journal;
+        let most = self.queue.unsynced.max(more);
         while let Some(place) = self.unsynced.front().copied() {
             if !journal.is_synced(place) {
-                if self.unsynced.len() + more <= self.queue.unsynced.max(more) {
+                let open = self.unsynced.len() + more;
+                if open <= most {
+                    if open * 4 > most {
+                        journal.hasten();
+                    }
                     break;
                 }
                 journal.synced(place).await?;
