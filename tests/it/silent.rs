@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rundbrief::delivery::silent;
+use rundbrief::delivery::{expand, silent};
 use rundbrief::store::Kind;
 use rundbrief::store::value::Millis;
 
@@ -14,6 +14,7 @@ on_both![mails_of_a_silent_worker_are_named];
 
 async fn mails_of_a_silent_worker_are_named(app: App) {
     let issue = issue(&app, &readers(5)).await;
+    while expand::step(&app.store, issue, now()).await.unwrap() != expand::Progress::Idle {}
     let kind = app.store.kind();
     execute(
         &app.store,
