@@ -146,6 +146,8 @@ struct Prepared {
     begun: Millis,
     envelope: Envelope,
     content: Vec<u8>,
+    /// The journal knows that it begins.
+    noted: bool,
 }
 
 /// How a session ended.
@@ -220,10 +222,12 @@ impl Desk {
                 continue;
             }
             self.settle(1).await?;
-            self.note_begun(&first)?;
+            if !first.noted {
+                self.pool.journal.note([record(&self.pool, &first.ready, Note::Begun)])?;
+            }
             next = if self.session.server().pipelining { self.prepare() } else { None };
             let outcome = self.send(&first, next.as_ref()).await;
-            self.finish(first, outcome)?;
+            self.finish(first, outcome, next.as_mut())?;
         }
         if let Some(unsent) = next {
             self.queue.push_back(unsent.ready);
@@ -271,7 +275,7 @@ impl Desk {
         let outcomes = self.session.send_window(&mails, look).await;
         drop(mails);
         for (mail, outcome) in batch.into_iter().zip(outcomes) {
-            self.finish(mail, outcome)?;
+            self.finish(mail, outcome, None)?;
         }
         Ok(())
     }
@@ -305,15 +309,22 @@ impl Desk {
         }
     }
 
-    fn note_begun(&self, mail: &Prepared) -> Result<(), journal::Error> {
-        self.pool.journal.note([record(&self.pool, &mail.ready, Note::Begun)]).map(|_| ())
-    }
-
-    /// Notes the reply, then reports it: a reply that was heard survives us.
-    fn finish(&mut self, mail: Prepared, outcome: Outcome) -> Result<(), journal::Error> {
+    /// Notes the reply, then reports it: a reply that was heard survives us. In the same
+    /// write the journal learns that the next mail begins.
+    fn finish(
+        &mut self,
+        mail: Prepared,
+        outcome: Outcome,
+        next: Option<&mut Prepared>,
+    ) -> Result<(), journal::Error> {
         if let (Stage::Dot, Answer::Reply(reply)) = (outcome.stage, &outcome.answer) {
             let note = Note::Replied { code: reply.code(), words: reply.words() };
-            let place = self.pool.journal.note([record(&self.pool, &mail.ready, note)])?;
+            let begins = next.map(|next| {
+                next.noted = true;
+                record(&self.pool, &next.ready, Note::Begun)
+            });
+            let replied = [record(&self.pool, &mail.ready, note)];
+            let place = self.pool.journal.note(replied.into_iter().chain(begins))?;
             self.unsynced.push_back(place);
             self.served += 1;
         }
@@ -353,7 +364,9 @@ impl Desk {
             let mut content = self.spare.pop().unwrap_or_default();
             content.clear();
             match self.address(&ready, &mut content) {
-                Some(envelope) => return Some(Prepared { ready, begun, envelope, content }),
+                Some(envelope) => {
+                    return Some(Prepared { ready, begun, envelope, content, noted: false });
+                }
                 None => {
                     let text = "5.1.3 the stored address is no address";
                     let outcome = Outcome::reply(Stage::Rcpt, Reply::new(553, text));
