@@ -56,7 +56,7 @@ pub async fn show(
     let issue = archive::sent_issue(&site.store, id).await?.ok_or(Error::NotFound)?;
     let sums = sums::of(&site.store, IssueId(id)).await?;
     let reasons = reasons::of(&site.store, IssueId(id)).await?;
-    let silent = silent::of(&site.store, IssueId(id), Millis::from(jiff::Timestamp::now())).await?;
+    let silent = silent::of(&site.store, IssueId(id), unknown::now()).await?;
     let nobody_knows =
         deliveries::page(&site.store, IssueId(id), DeliveryId(0), unknown::NAMED).await?;
     let body = html! {

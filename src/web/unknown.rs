@@ -77,7 +77,7 @@ pub async fn settle(
 }
 
 #[expect(clippy::disallowed_methods, reason = "an editor acts now")]
-fn now() -> Millis {
+pub(super) fn now() -> Millis {
     Millis::from(jiff::Timestamp::now())
 }
 
