@@ -290,6 +290,8 @@ pub struct Cost {
     pub cpu: f64,
     /// Of the database server meanwhile; 0 on SQLite.
     pub server: f64,
+    /// Of the sink, where it is a process of its own.
+    pub sink: Option<f64>,
     /// Peak of resident memory, KiB.
     pub peak: u64,
 }
@@ -312,7 +314,7 @@ pub fn measure(mut child: Child, server: Option<u32>) -> (Cost, String) {
         use std::io::Read;
         let _ = out.read_to_string(&mut said);
     }
-    (Cost { seconds, cpu: used, server, peak }, said)
+    (Cost { seconds, cpu: used, server, sink: None, peak }, said)
 }
 
 /// Seconds of CPU a process has used; with its children, living and waited for, too.

@@ -159,7 +159,7 @@ fn command(bed: &Bed<'_>, words: &[&str]) -> Cost {
     bed::measure(child.expect("rundbrief runs"), bed.server()).0
 }
 
-fn cost(Cost { seconds, cpu, server, peak }: Cost) -> String {
+fn cost(Cost { seconds, cpu, server, peak, .. }: Cost) -> String {
     format!("{seconds:.1} s, CPU {cpu:.1} + {server:.1} s, {} MiB", peak / 1024)
 }
 

@@ -48,9 +48,9 @@ pub fn run(words: &Words) {
     };
     let places = words.databases();
     println!(
-        "| sender → sink | bytes | conn. | mails/s | × smtp-source | CPU s per 10,000 | server's | peak KiB |"
+        "| sender → sink | bytes | conn. | mails/s | × smtp-source | CPU s per 10,000 | server's | sink's | peak KiB |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for size in words.numbers("--size", &[10_000, 40_000]) {
         for connections in words.numbers("--connections", &[10]) {
             compare(&options, &places, size, connections);
@@ -76,6 +76,7 @@ fn compare(options: &Options, places: &[Place], size: usize, connections: usize)
                 let sink = Postfix::start(tools);
                 let port = delayed(sink.port, options.latency);
                 let (rate, cost) = ours(options, place, port, size, connections);
+                let cost = Cost { sink: Some(sink.cpu()), ..cost };
                 note(format!("rundbrief, {}{signed} → smtp-sink", place.name()), rate, cost);
             }
         }
@@ -100,9 +101,10 @@ fn print(options: &Options, rows: Vec<Row>, size: usize, connections: usize) {
         let ratio = if options.postfix { format!("{:.2}", rate / peer) } else { "–".to_owned() };
         let each = 10_000.0 / options.mails as f64;
         println!(
-            "| {name} | {size} | {connections} | {rate:.0} | {ratio} | {:.2} | {:.2} | {} |",
+            "| {name} | {size} | {connections} | {rate:.0} | {ratio} | {:.2} | {:.2} | {} | {} |",
             cost.cpu * each,
             cost.server * each,
+            cost.sink.map_or("–".to_owned(), |sink| format!("{:.2}", sink * each)),
             cost.peak
         );
     }
@@ -176,7 +178,7 @@ fn source(options: &Options, tools: &Path, size: usize, connections: usize) -> (
         .spawn()
         .expect("smtp-source runs");
     let (cost, _) = bed::measure(child, None);
-    (options.mails as f64 / cost.seconds, cost)
+    (options.mails as f64 / cost.seconds, Cost { sink: Some(sink.cpu()), ..cost })
 }
 
 /// A running smtp-sink.
@@ -199,6 +201,11 @@ impl Postfix {
             std::thread::sleep(Duration::from_millis(10));
         }
         Postfix { port, child }
+    }
+
+    /// Seconds of CPU it has used: no sender can make it faster than it is.
+    fn cpu(&self) -> f64 {
+        bed::cpu(self.child.id(), false)
     }
 }
 
