@@ -34,7 +34,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// How often issues and readers are looked at: a pause must be seen within a second.
 pub(super) const WATCH: Duration = Duration::from_millis(400);
 /// The longest wait for more outcomes before a group is recorded.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(45);
 /// A database that has said nothing for so long is taken for gone; the next round asks
 /// by another connection.
 const ANSWER: Duration = Duration::from_secs(120);
@@ -439,7 +439,7 @@ impl Worker {
     /// Waits for a group of outcomes that is worth a transaction.
     pub(super) async fn gather(&self) {
         let window = self.lines.iter().filter(|line| line.held > 0).map(|line| line.window).max();
-        let enough = (window.unwrap_or(1) / 4).max(1);
+        let enough = (window.unwrap_or(1) / 2).max(1);
         self.pool.enough.store(enough, Ordering::Relaxed);
         let until = Instant::now() + WAIT;
         while self.pool.done() < enough {
