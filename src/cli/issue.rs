@@ -351,7 +351,7 @@ fn approved(desk: &Desk) -> anyhow::Result<()> {
         return refuse("it was changed after it was approved; it needs approval again");
     }
     if issue.approved_by.as_deref() == Some(&subscriber::actor()) {
-        return refuse("who approved it cannot queue it as well; four eyes are asked for");
+        return refuse("who approved it cannot let it go as well; four eyes are asked for");
     }
     Ok(())
 }
@@ -392,6 +392,9 @@ async fn step(context: &Context, open: &Open, named: &Named, step: Step) -> anyh
     let before = issue_named(&open.store, &named.issue).await?;
     let id = before.id;
     let now = subscriber::now().timestamp();
+    if step == Step::Resume && before.paused_from == Some(issue::state::State::Queued) {
+        approved(&Desk::open(open, &named.issue).await?)?;
+    }
     let mut tx = open.store.begin().await?;
     let mut overruled = false;
     let done = match step {

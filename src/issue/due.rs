@@ -252,11 +252,14 @@ async fn begin_one(
     Ok(Begun::Frozen(issue.id))
 }
 
-/// Whether the mail is the one that was approved, where its newsletter wants that: what
-/// changed after it was queued voids the approval as much as what changed before.
+/// Whether the mail is the one that was approved: what changed after it was queued voids
+/// the approval as much as what changed before. Once approved it is held to that, also
+/// where its newsletter does not want it any more.
 fn approved(material: &Material<'_>) -> anyhow::Result<bool> {
-    Ok(material.definition.policies.approval == Approval::None
-        || material.issue.approved_hash == Some(material.hash()?.to_vec()))
+    match &material.issue.approved_hash {
+        None => Ok(material.definition.policies.approval == Approval::None),
+        Some(hash) => Ok(*hash == material.hash()?),
+    }
 }
 
 /// Pauses an issue that cannot begin, and says why.

@@ -167,6 +167,7 @@ async fn what_changes_after_its_approval_does_not_begin(app: App) {
     queue(&app, one.id, monday()).await;
     let mut changed = before.definition.clone();
     changed.sender.reply_to = "andere@example.de".to_owned().try_into().unwrap();
+    changed.policies.approval = newsletter::definition::Approval::None;
     let mut tx = app.store.begin().await.unwrap();
     newsletter::apply(&mut tx, &changed, monday()).await.unwrap();
     tx.commit().await.unwrap();

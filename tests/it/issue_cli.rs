@@ -353,6 +353,12 @@ async fn four_eyes_are_two_people(app: App) {
     assert_eq!((code, why.contains("changed after it was approved")), (77, true), "{why}");
     assert_eq!(run_as("anna", &app, "issue approve 1").code, 0);
     assert_eq!(run_as("bert", &app, "issue queue 1 --json").object()["state"], "queued");
+    // Whoever approves it while it is paused does not let it go either.
+    assert_eq!(run_as("bert", &app, "issue pause 1").code, 0);
+    assert_eq!(run_as("bert", &app, "issue approve 1").code, 0);
+    let (code, why) = said("bert", "issue resume 1");
+    assert_eq!((code, why.contains("four eyes")), (77, true), "{why}");
+    assert_eq!(run_as("anna", &app, "issue resume 1 --json").object()["state"], "queued");
 }
 
 async fn a_test_copy_is_signed_and_goes_to_one_address(app: App) {
