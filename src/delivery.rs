@@ -47,6 +47,7 @@ pub mod line;
 pub mod missing;
 pub mod pace;
 pub mod pool;
+mod probe;
 pub mod queue;
 pub mod reasons;
 mod record;

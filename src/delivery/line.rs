@@ -16,6 +16,7 @@ use super::due::Claim;
 use super::ledger::{self, Entry};
 use super::pace::Pace;
 use super::pool::{self, Ended, Pool, Running};
+use super::probe::Probe;
 use super::queue::Queue;
 use super::stubborn::Stubborn;
 use super::{DeliveryId, verdict, watch};
@@ -70,9 +71,7 @@ pub(super) struct Line {
     pub(super) full: bool,
     /// Why the relay was last found not to work.
     pub(super) trouble: Option<String>,
-    /// Sessions and their deliveries that were left when the breaker opened: they may
-    /// hang for long, and count as no probe.
-    left: (usize, usize),
+    probe: Probe,
     /// Mails by what came of them.
     pub(super) outcomes: BTreeMap<Scope, u64>,
 }
@@ -163,7 +162,7 @@ impl Line {
             full: false,
             queue: Arc::new(Queue::new(setup.relay, setup.unsynced)),
             trouble,
-            left: (0, 0),
+            probe: Probe::default(),
             outcomes: Scope::ALL.iter().map(|scope| (*scope, 0)).collect(),
         }
     }
@@ -203,7 +202,7 @@ impl Line {
     pub(super) fn wants(&self, chosen: usize, now: Millis) -> usize {
         let most = match self.breaker.gate(now) {
             Gate::Closed => self.window,
-            Gate::Probe => self.left.1.min(self.held) + 1,
+            Gate::Probe => self.probe.mails(self.held),
             Gate::Open(_) => 0,
         };
         most.saturating_sub(self.held + self.claimed.len() + chosen)
@@ -290,13 +289,12 @@ impl Line {
 
     /// As many sessions as there is work for.
     pub(super) fn staff(&mut self, pool: &Arc<Pool>, now: Millis) {
-        let most = match self.breaker.gate(now) {
+        let gate = self.breaker.gate(now);
+        self.probe.look(gate, self.sessions.len(), self.held, now);
+        let most = match gate {
             Gate::Closed => self.connections,
-            Gate::Probe => self.left.0.min(self.sessions.len()) + 1,
-            Gate::Open(_) => {
-                self.left = (self.sessions.len(), self.held);
-                0
-            }
+            Gate::Probe => self.probe.sessions(self.sessions.len()).min(self.connections + 1),
+            Gate::Open(_) => 0,
         };
         let work = self.queue.waiting() + self.claimed.len();
         let wanted = most.min(self.sessions.len() + work);
