@@ -37,14 +37,16 @@ impl Predecessor {
     /// Whether the journal also proves something by what it does not hold. It begins anew
     /// with every worker, after a power cut it may lack what was not synced, and that of
     /// a copied directory is not the one its original goes on with.
-    pub fn is_proven_by_silence(&self, us: &Identity) -> bool {
-        self.last == 1 && self.host == us.host && self.boot == us.boot
+    pub fn is_proven_by_silence(&self, us: &Identity, kind: Kind) -> bool {
+        let ours = self.host == us.host || kind == Kind::Sqlite;
+        self.last == 1 && ours && self.boot == us.boot
     }
 }
 
 /// Who had our directory before us. The machine and the path may have changed since: a
 /// container was made anew, a directory moved. Then it may also be a copy, whose
 /// original is at work elsewhere; only who stopped, or shows no sign of life, is dead.
+/// SQLite's database has one worker, and that is us.
 ///
 /// # Errors
 /// The database failed.
@@ -77,7 +79,13 @@ pub async fn predecessors(
                 where (state in ('claimed', 'sending') or state = 'unknown')))";
     let named = us.directory().map_or_else(|| us.host.clone(), |name| format!("%#{name}"));
     let lives = now.before(WORKER_LIVES);
-    on!(*tx, |c| sqlx::query_as(text).bind(&us.host).bind(named).bind(lives).fetch_all(c).await)
+    let mut found: Vec<Predecessor> = on!(*tx, |c| {
+        sqlx::query_as(text).bind(&us.host).bind(named).bind(lives).fetch_all(c).await?
+    });
+    if tx.kind() == Kind::Sqlite {
+        found.iter_mut().for_each(|one| one.dead = 1);
+    }
+    Ok(found)
 }
 
 /// Records what the journal says the relay replied: a fact, whether that worker lives.

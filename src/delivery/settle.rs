@@ -114,7 +114,7 @@ pub async fn sign_on(
     let mut done = SignedOn { worker: WorkerId(0), proven: 0, back: 0, unknown: 0 };
     for worker in &before {
         done.proven += replay::replies(&mut tx, worker.id, records, now).await?;
-        if worker.is_proven_by_silence(identity) {
+        if worker.is_proven_by_silence(identity, store.kind()) {
             done.back += replay::never_written(&mut tx, worker.id, records, now).await?;
         }
     }

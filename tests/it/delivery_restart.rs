@@ -6,6 +6,7 @@ use rundbrief::delivery::journal::{Journal, Note, Record};
 use rundbrief::delivery::settle::{self, Identity};
 use rundbrief::delivery::{WorkerId, expand, ledger, sums};
 use rundbrief::issue::IssueId;
+use rundbrief::store::Kind;
 
 use crate::app::{App, on_both};
 use crate::delivery::{books, execute, issue, now, readers, worker};
@@ -83,6 +84,11 @@ async fn replies_are_known_after_the_machine_or_the_path_changed(app: App) {
     drop(journal);
     drop(worker(&app, relay.port).await);
     let sums = books(&app, issue).await;
+    if app.store.kind() == Kind::Sqlite {
+        // Nobody else is at work in its database: two were never begun, of one nobody knows.
+        assert_eq!((sums.accepted, sums.unknown, sums.queued), (2, 1, 2), "{sums:?}");
+        return;
+    }
     assert_eq!((sums.accepted, sums.sending), (2, 3), "the other may live: a directory was copied");
 
     // It gives no sign of life any more, and the journal is not its own now.
