@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ledger::{self, Entry};
+use super::ledger;
 use super::pool::Done;
 use super::worker::{Worker, answered};
-use super::{guard, settle, verdict, watch};
+use super::{DeliveryId, guard, settle, verdict, watch};
 use crate::issue;
 use crate::store::value::Millis;
 
@@ -49,11 +49,14 @@ impl Worker {
             }
             self.gather().await;
         }
-        let left = self.held.len();
-        let lost: Vec<Entry> =
-            self.held.iter().map(|(id, claim)| verdict::lost(*id, *claim)).collect();
+        // What waits behind a mail that gets no answer has not begun, and does not any more.
+        let begun = |id: &DeliveryId| self.pool.journal.has(id.0);
+        let (lost, unsent): (Vec<_>, Vec<_>) = self.held.drain().partition(|(id, _)| begun(id));
+        let left = lost.len();
+        let unsent = unsent.into_iter().map(|(id, claim)| verdict::unsent(id, claim));
+        self.unrecorded.extend(unsent);
+        let lost = lost.into_iter().map(|(id, claim)| verdict::lost(id, claim));
         self.unrecorded.extend(lost);
-        self.held.clear();
         // Refusals that are not decided may be nobody's fault: not sent, and no attempt.
         self.unrecorded.extend(self.suspects.give_back());
         tracing::info!(on_the_wire = left, "delivery.drained");

@@ -203,6 +203,11 @@ impl Journal {
         }
     }
 
+    /// Whether the final dot of a delivery may have been written.
+    pub(super) fn has(&self, delivery: i64) -> bool {
+        self.lock().live.contains_key(&delivery)
+    }
+
     /// Deliveries the database does not know yet.
     pub(super) fn unknown(&self) -> usize {
         self.lock().live.len()

@@ -22,12 +22,17 @@ const RELAY_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A delivery that was certainly not sent goes back, not before `next_at`.
 pub(super) fn back(claim: &Claim, next_at: Millis) -> Entry {
+    Entry { next_at, ..unsent(claim.id, claim.generation) }
+}
+
+/// A marked delivery whose dot was not written: back at once.
+pub(super) fn unsent(id: DeliveryId, generation: i64) -> Entry {
     Entry {
-        id: claim.id,
-        generation: claim.generation,
+        id,
+        generation,
         state: State::Queued,
         cause: None,
-        next_at,
+        next_at: Millis(0),
         unused: true,
         stage: Stage::Mail.as_str(),
         code: None,

@@ -20,6 +20,7 @@ on_both![
     a_pause_is_seen_while_the_writer_is_held,
     who_left_is_seen_while_the_writer_is_held,
     a_pause_ends_the_dots,
+    a_stop_leaves_doubt_about_begun_mails_only,
     a_stop_fails_nobody_whose_refusal_is_not_decided,
     an_issue_that_is_refused_in_the_last_moment_is_paused,
 ];
@@ -157,6 +158,24 @@ async fn a_pause_ends_the_dots(app: App) {
             eprintln!("{kind:?}, writer {writer}: p50 {:?}, most {most:?}", took[took.len() / 2]);
         }
     }
+}
+
+/// The relay keeps every mail and answers none: what waits behind them has not begun.
+async fn a_stop_leaves_doubt_about_begun_mails_only(app: App) {
+    let relay = Relay::start(Offer { fault: Fault::Holds, ..Offer::default() }).await;
+    let total = 40;
+    let issue = issue(&app, &readers(total)).await;
+    let mut worker = worker_with(&app, vec![patient(relay.port)]).await;
+    let mut quiet = 0;
+    while quiet < 5 {
+        let before = relay.caught().len();
+        worker.round().await.unwrap();
+        quiet = if before > 0 && relay.caught().len() == before { quiet + 1 } else { 0 };
+    }
+    let begun = relay.caught().len();
+    assert_eq!(worker.drain(Duration::ZERO).await.unwrap(), begun);
+    let sums = books(&app, issue).await;
+    assert_eq!((sums.unknown as usize, sums.queued as usize), (begun, total - begun), "{sums:?}");
 }
 
 /// One mail is on the wire and three were refused in the same words: too few to say
