@@ -62,7 +62,8 @@ impl Pages {
         paths.extend(["/report".to_owned(), "/healthz".to_owned(), "/readyz".to_owned()]);
         paths.extend([format!("/archive/town/{issue}"), format!("/report/{issue}")]);
         paths.extend([format!("/u/{leave}"), format!("/p/{prefer}")]);
-        let pulse = Arc::new(Pulse::new(Instant::now()));
+        // Its loops are the daemon's affair.
+        let pulse = Arc::new(Pulse::of(&[], Instant::now()));
         let (store, clock) = (store.clone(), || Millis(1));
         let sight = Sight { store: store.clone(), pulse: Arc::clone(&pulse), token: None, clock };
         let address = "http://127.0.0.1:8025".parse().expect("a web address");
